@@ -1,0 +1,1 @@
+"""The door: REST, streams, sign-in and the files of the console."""

@@ -1,0 +1,1 @@
+"""Validates, records and accounts for every observation; keeps the world model."""

@@ -1,0 +1,1 @@
+"""Locates bearings and tracks positions: one world from many sensors."""

@@ -1,0 +1,1 @@
+"""Works out what it means: incidents, alerts, advisories."""

@@ -1,0 +1,1 @@
+"""Proposes, waits for a person, dispatches and follows tasks."""

@@ -1,0 +1,109 @@
+"""The one taxonomy of errors (RFC 9457).
+
+SummitError
+├── InputError            something the caller sent is wrong; names the field and the fix
+│   ├── MalformedError        not decodable at all (bytes, JSON, UTF-8)
+│   └── TooLargeError         more bytes than allowed
+├── UnauthenticatedError  no credential, or a wrong one
+├── ForbiddenError        a right credential without the permission
+├── NotFoundError         nothing by that id
+├── ConflictError         the thing changed, or is not in a state that allows this
+├── GoneError             it was there and no longer is
+├── UnavailableError      a dependency is away; try again
+│   └── UpstreamTimeoutError  a dependency did not answer in time
+└── InternalError         our own fault
+"""
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable codes; a client may switch on them."""
+
+    INVALID_FIELD = "invalid_field"
+    UNKNOWN_KIND = "unknown_kind"
+    NOT_FINITE = "not_finite"
+    OUT_OF_TIME_WINDOW = "out_of_time_window"
+    SOURCE_MISMATCH = "source_mismatch"
+    MALFORMED_JSON = "malformed_json"
+    INVALID_UTF8 = "invalid_utf8"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    CONFLICT = "conflict"
+    PLAN_CHANGED = "plan_changed"
+    GONE = "gone"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    INTERNAL = "internal"
+
+
+class SummitError(Exception):
+    """Base of all errors that a caller may see. ``detail`` says what is wrong and what to do about it."""
+
+    status: int = 500
+    code: ErrorCode = ErrorCode.INTERNAL
+    retriable: bool = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: ErrorCode | None = None,
+        field: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.field = field
+        self.retry_after_s = retry_after_s
+
+
+class InputError(SummitError):
+    status, code = 422, ErrorCode.INVALID_FIELD
+
+
+class MalformedError(InputError):
+    status, code = 400, ErrorCode.MALFORMED_JSON
+
+
+class TooLargeError(InputError):
+    status, code = 413, ErrorCode.TOO_LARGE
+
+
+class UnauthenticatedError(SummitError):
+    status, code = 401, ErrorCode.UNAUTHENTICATED
+
+
+class ForbiddenError(SummitError):
+    status, code = 403, ErrorCode.FORBIDDEN
+
+
+class NotFoundError(SummitError):
+    status, code = 404, ErrorCode.NOT_FOUND
+
+
+class ConflictError(SummitError):
+    status, code = 409, ErrorCode.CONFLICT
+
+
+class GoneError(SummitError):
+    status, code = 410, ErrorCode.GONE
+
+
+class UnavailableError(SummitError):
+    status, code, retriable = 503, ErrorCode.UNAVAILABLE, True
+
+
+class UpstreamTimeoutError(UnavailableError):
+    status, code = 504, ErrorCode.UPSTREAM_TIMEOUT
+
+
+class InternalError(SummitError):
+    status, code = 500, ErrorCode.INTERNAL

@@ -1,0 +1,55 @@
+"""Constrained scalars and small records that every other model file builds on.
+
+Units and frames are in the field names: ``_m`` metres, ``_mps`` metres a second, ``_deg`` degrees, ``_s`` seconds.
+Angles are clockwise from true north; positions are WGS-84; covariances are local east-north (ENU) square metres.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_:\-]{1,64}$", description="letters, digits, _ : - (1 to 64)")]
+Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
+Timestamp = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset; UTC on our side")]
+Latitude = Annotated[float, Meta(ge=-90.0, le=90.0, description="degrees north, WGS-84")]
+Longitude = Annotated[float, Meta(ge=-180.0, le=180.0, description="degrees east, WGS-84")]
+Altitude = Annotated[float, Meta(ge=-1000.0, le=100_000.0, description="metres above the stated reference")]
+Azimuth = Annotated[float, Meta(ge=0.0, le=360.0, description="degrees clockwise from true north")]
+Speed = Annotated[float, Meta(ge=0.0, le=5000.0, description="metres a second over ground")]
+Climb = Annotated[float, Meta(ge=-1000.0, le=1000.0, description="metres a second, up positive")]
+Confidence = Annotated[float, Meta(ge=0.0, le=1.0, description="0 to 1")]
+Sigma = Annotated[float, Meta(gt=0.0, le=1_000_000.0, description="one standard deviation, more than zero")]
+Name = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=4000)]
+Matrix2 = tuple[tuple[float, float], tuple[float, float]]
+"""Symmetric 2 x 2 covariance, local east-north, square metres: ((ee, en), (ne, nn))."""
+
+
+class Role(StrEnum):
+    """What a credential may do; the table of permissions is in ``summit_core.security.permissions``."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    COMMANDER = "commander"
+    ADMINISTRATOR = "administrator"
+    DEVICE = "device"
+    SERVICE = "service"
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Who is acting: a person, a device or a service, proved by a credential."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class TimelineEntry(Struct, frozen=True, kw_only=True):
+    """One line of the history of an incident, an alert or a task."""
+
+    at: Timestamp
+    what: Text
+    by: Name
+    causes: tuple[str, ...] = ()

@@ -1,0 +1,23 @@
+"""Dead letter: an input that was refused, why, and its original bytes (``summit.dead-letter/1``)."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from summit_core.model.common import Key, Name, Text, Timestamp, Uuid
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``payload`` holds at most the first 4 KiB; ``size`` is the size of the whole."""
+
+    id: Uuid
+    at: Timestamp
+    door: Literal["mqtt", "nats", "http"]
+    subject: Name
+    code: Name
+    message: Text
+    size: int
+    payload: bytes
+    schema: Literal["summit.dead-letter/1"] = "summit.dead-letter/1"
+    field: Name | None = None
+    source: Key | None = None

@@ -1,0 +1,110 @@
+"""Entity: what we believe exists (wire schema ``summit.entity/1``). A small core and optional components."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from summit_core.model.common import (
+    Altitude,
+    Azimuth,
+    Climb,
+    Confidence,
+    Key,
+    Latitude,
+    Longitude,
+    Matrix2,
+    Name,
+    Speed,
+    Text,
+    Timestamp,
+)
+
+EntityKind = Literal["asset", "track", "sensor", "place", "zone", "hazard", "person", "structure"]
+Freshness = Literal["live", "stale", "expired", "lost"]
+"""``live``: heard within its interval. ``stale``: late. ``lost``: silent too long. ``expired``: ended by time to live."""
+
+
+class Location(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A position with its uncertainty; ``cov_m2`` is local east-north, square metres, one sigma squared."""
+
+    lat: Latitude
+    lon: Longitude
+    alt_m: Altitude | None = None
+    cov_m2: Matrix2 | None = None
+
+
+class Kinematics(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Motion over ground. ``cov`` is the 4 x 4 state covariance (east, north, v-east, v-north) row by row."""
+
+    speed_mps: Speed | None = None
+    course_deg: Azimuth | None = None
+    climb_mps: Climb | None = None
+    velocity_enu_mps: tuple[float, float] | None = None
+    state_cov: tuple[float, ...] | None = None
+
+
+class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an asset says of itself and what we know of its link."""
+
+    battery: Confidence | None = None
+    endurance_s: float | None = None
+    cruise_mps: Speed | None = None
+    activity: Text | None = None
+
+
+class BearingEvidence(Struct, frozen=True, kw_only=True):
+    """One bearing that a fix was made from, or left out of (``used`` false: an outlier)."""
+
+    observation: str
+    source: Key
+    lat: Latitude
+    lon: Longitude
+    azimuth_deg: Azimuth
+    sigma_deg: float
+    observed_at: Timestamp
+    used: bool = True
+    residual_sigma: float | None = None
+    """Bearing minus predicted azimuth, in standard deviations."""
+
+
+class Hypothesis(Struct, frozen=True, kw_only=True):
+    """One place that an ambiguous set of bearings allows."""
+
+    lat: Latitude
+    lon: Longitude
+    cov_m2: Matrix2
+    weight: Confidence
+
+
+class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Three clocks: ``observed_at`` (source clock of the last information), ``heard_at`` (ours), ``updated_at`` (ours,
+    when this version was written). ``owner`` is the service that writes it."""
+
+    id: Key
+    kind: EntityKind
+    owner: Name
+    observed_at: Timestamp
+    heard_at: Timestamp
+    updated_at: Timestamp
+    schema: Literal["summit.entity/1"] = "summit.entity/1"
+    label: Name = ""
+    class_: Name | None = field(default=None, name="class")
+    freshness: Freshness = "live"
+    expires_at: Timestamp | None = None
+    location: Location | None = None
+    kinematics: Kinematics | None = None
+    health: Health | None = None
+    existence: Confidence | None = None
+    classes: dict[str, float] = {}
+    sources: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    home: tuple[Latitude, Longitude] | None = None
+    task: Key | None = None
+    bearings: tuple[BearingEvidence, ...] = ()
+    ambiguous: bool = False
+    ambiguity: Text | None = None
+    hypotheses: tuple[Hypothesis, ...] = ()
+    updates: Annotated[int, Meta(ge=0)] = 0
+    recording: Key | None = None
+    causes: tuple[str, ...] = ()

@@ -1,0 +1,37 @@
+"""World event: one change of the world model. The stream of these is the source of truth; its sequence is the version."""
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from summit_core.model.common import Key, Timestamp, Uuid
+from summit_core.model.entity import Entity
+from summit_core.model.operations import Advisory, Alert, Incident
+from summit_core.model.task import Approval, Task
+
+WorldType = Literal["entities", "incidents", "alerts", "advisories", "tasks", "approvals"]
+WorldObject = Entity | Incident | Alert | Advisory | Task | Approval
+WORLD_TYPES: dict[WorldType, type[WorldObject]] = {
+    "entities": Entity,
+    "incidents": Incident,
+    "alerts": Alert,
+    "advisories": Advisory,
+    "tasks": Task,
+    "approvals": Approval,
+}
+
+
+class WorldEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``body`` is the whole new object as JSON (``upsert``), or empty when it left (``delete``)."""
+
+    id: Uuid
+    type: WorldType
+    key: Key
+    op: Literal["upsert", "delete"]
+    source: str
+    at: Timestamp
+    schema: Literal["summit.world/1"] = "summit.world/1"
+    reason: Literal["deleted", "expired"] | None = None
+    trace: str | None = None
+    causes: tuple[str, ...] = ()
+    body: Raw = Raw(b"null")

@@ -1,0 +1,1 @@
+"""Typed client and adapter base class for integrators."""

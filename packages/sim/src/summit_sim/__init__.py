@@ -1,0 +1,1 @@
+"""Deterministic, seeded scenarios that emit the real wire messages."""
