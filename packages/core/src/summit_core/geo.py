@@ -82,7 +82,9 @@ def destination(lat: float, lon: float, bearing_deg: float, distance: float) -> 
     return math.degrees(phi2), wrap_longitude(math.degrees(lon2))
 
 
-def ellipse(cov_m2: tuple[tuple[float, float], tuple[float, float]], probability: float = 0.95) -> tuple[float, float, float]:
+def ellipse(
+    cov_m2: tuple[tuple[float, float], tuple[float, float]], probability: float = 0.95
+) -> tuple[float, float, float]:
     """Semi-major, semi-minor (metres) and direction of the major axis (degrees from north) of an error ellipse."""
     values, vectors = np.linalg.eigh(np.asarray(cov_m2, dtype=float))
     scale = math.sqrt(-2.0 * math.log(1.0 - probability))

@@ -109,7 +109,9 @@ def admit(observation: AnyObservation, content: bytes, *, now: datetime) -> AnyO
 
 def _check_bytes(data: bytes) -> None:
     if len(data) > MAX_MESSAGE_BYTES:
-        raise TooLargeError(f"{len(data)} bytes; a message may have at most {MAX_MESSAGE_BYTES}. Split it or send less.")
+        raise TooLargeError(
+            f"{len(data)} bytes; a message may have at most {MAX_MESSAGE_BYTES}. Split it or send less."
+        )
     if not data.strip():
         raise MalformedError("empty message; send one JSON object", code=ErrorCode.EMPTY)
     try:
@@ -164,7 +166,8 @@ def _check_finite(observation: AnyObservation) -> None:
 def _check_time(observation: AnyObservation, now: datetime) -> None:
     at = observation.observed_at
     if at > now + MAX_CLOCK_AHEAD:
-        fix = f"{(at - now).total_seconds():.0f} s ahead of our clock; at most {MAX_CLOCK_AHEAD.seconds} s. Set the clock."
+        ahead = (at - now).total_seconds()
+        fix = f"{ahead:.0f} s ahead of our clock, at most {MAX_CLOCK_AHEAD.seconds} s are allowed; set the clock"
     elif at < EARLIEST:
         fix = "before 1990; is the clock set?"
     else:

@@ -21,7 +21,7 @@ from summit_core.model.common import (
 
 EntityKind = Literal["asset", "track", "sensor", "place", "zone", "hazard", "person", "structure"]
 Freshness = Literal["live", "stale", "expired", "lost"]
-"""``live``: heard within its interval. ``stale``: late. ``lost``: silent too long. ``expired``: ended by time to live."""
+"""``live``: heard in time; ``stale``: late; ``lost``: silent too long; ``expired``: ended by its time to live."""
 
 
 class Location(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -32,7 +32,7 @@ class Observation(Struct, kw_only=True, frozen=True, omit_defaults=True, tag_fie
     """The envelope that every kind carries.
 
     ``id`` is the idempotency key: the same id sent twice is stored once. ``seq`` counts the source's own messages, so
-    that gaps are visible. ``recording`` names the recording that a replayed observation comes from; live ones have none.
+    that gaps are visible. ``recording`` names the recording of a replayed observation; live ones have none.
     """
 
     source: Key

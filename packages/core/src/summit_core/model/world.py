@@ -1,4 +1,4 @@
-"""World event: one change of the world model. The stream of these is the source of truth; its sequence is the version."""
+"""World event: one change of the world model. Their stream is the source of truth, its sequence is the version."""
 
 from typing import Literal
 

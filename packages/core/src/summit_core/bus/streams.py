@@ -1,0 +1,54 @@
+"""Every JetStream stream, declared in this one place (docs/reference/interfaces.md says what each is for)."""
+
+from typing import Final
+
+from nats.js.api import DiscardPolicy, StorageType, StreamConfig
+
+MIB: Final = 1024 * 1024
+HOUR_S: Final = 3600.0
+
+INGEST: Final = "INGEST"
+OBSERVATIONS: Final = "OBSERVATIONS"
+WORLD: Final = "WORLD"
+TASKS: Final = "TASKS"
+DEADLETTERS: Final = "DEADLETTERS"
+
+VALIDATED_SUBJECT: Final = "validated.observations"
+DEADLETTER_SUBJECT: Final = "deadletters"
+
+
+def _stream(name: str, subjects: list[str], *, max_age_s: float, max_bytes: int, full: DiscardPolicy) -> StreamConfig:
+    return StreamConfig(
+        name=name,
+        subjects=subjects,
+        storage=StorageType.FILE,
+        max_age=max_age_s,
+        max_bytes=max_bytes,
+        discard=full,
+        duplicate_window=120,
+        allow_direct=True,
+        allow_msg_ttl=name == WORLD,
+    )
+
+
+def declared() -> list[StreamConfig]:
+    """``discard new`` refuses when full, so that what was accepted is never pushed out by what comes later."""
+    return [
+        _stream(
+            INGEST,
+            ["observations.*", "devices.*.telemetry", "devices.*.status"],
+            max_age_s=24 * HOUR_S,
+            max_bytes=1024 * MIB,
+            full=DiscardPolicy.NEW,
+        ),
+        _stream(OBSERVATIONS, ["validated.>"], max_age_s=72 * HOUR_S, max_bytes=2048 * MIB, full=DiscardPolicy.OLD),
+        _stream(WORLD, ["world.*.*"], max_age_s=0, max_bytes=2048 * MIB, full=DiscardPolicy.OLD),
+        _stream(
+            TASKS,
+            ["tasks.*.dispatch", "tasks.*.status"],
+            max_age_s=168 * HOUR_S,
+            max_bytes=256 * MIB,
+            full=DiscardPolicy.OLD,
+        ),
+        _stream(DEADLETTERS, ["deadletters.*"], max_age_s=720 * HOUR_S, max_bytes=256 * MIB, full=DiscardPolicy.OLD),
+    ]

@@ -1,0 +1,41 @@
+"""The one pooled HTTP client of a process, with the checklist's bounds and a total below the caller's deadline."""
+
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+from summit_core.errors import UnavailableError, UpstreamTimeoutError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an upstream said, as it said it."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: dict[str, str]
+
+
+def create_session() -> ClientSession:
+    """Build it once, inside the lifespan, and close it there."""
+    return ClientSession(
+        connector=TCPConnector(limit=100, limit_per_host=50, keepalive_timeout=20, ttl_dns_cache=60),
+        timeout=ClientTimeout(total=5.0, connect=1.0, sock_read=4.0),
+        auto_decompress=False,
+    )
+
+
+async def call(
+    session: ClientSession, method: str, url: str, *, upstream: str, headers: dict[str, str], body: bytes | None = None
+) -> Answer:
+    """One request; an upstream that is away or slow becomes an error that says so without naming its address."""
+    try:
+        async with session.request(method, url, data=body, headers=headers) as response:
+            kept = {name: response.headers[name] for name in ("ETag", "Retry-After") if name in response.headers}
+            return Answer(response.status, await response.read(), response.content_type, kept)
+    except TimeoutError:
+        raise UpstreamTimeoutError(f"{upstream} did not answer in time; try again", retry_after_s=2) from None
+    except aiohttp.ClientError:
+        raise UnavailableError(f"{upstream} is away; try again", retry_after_s=2) from None

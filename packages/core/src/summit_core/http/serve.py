@@ -1,0 +1,36 @@
+"""One way to serve: granian inside our own event loop, one process a service, a clean end on SIGTERM."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import uvloop
+from fastapi import FastAPI
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from summit_core.observability.logs import configure_logs
+from summit_core.settings import ServiceSettings
+
+
+def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
+    """Run until SIGTERM or SIGINT. The app's lifespan starts and stops the service's loops."""
+    configure_logs(service, settings.log_level)
+    uvloop.run(_serve(settings, build))
+
+
+async def _serve(settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
+    app = build()
+    server = Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        log_access=False,
+        log_dictconfig={"version": 1, "disable_existing_loggers": False},
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()

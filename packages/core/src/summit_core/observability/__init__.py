@@ -1,0 +1,1 @@
+"""Logs, metrics and health: what a service says about itself."""

@@ -1,0 +1,63 @@
+"""Liveness and readiness with reasons (checklist C8): loops beat, dependencies are asked, one total deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+Check = Callable[[], Awaitable[str | None]]
+"""Returns None when the dependency answers, else the reason why not."""
+
+
+@dataclass
+class _Loop:
+    max_age_s: float
+    beaten_at: float
+    reason: str | None = "has not run yet"
+
+
+@dataclass
+class HealthMonitor:
+    """Collects the state of the loops and dependencies of one service."""
+
+    deadline_s: float = 2.0
+    loops: dict[str, _Loop] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
+
+    def expect(self, name: str, max_age_s: float = 15.0) -> None:
+        """A loop of this name must beat at least so often."""
+        self.loops.setdefault(name, _Loop(max_age_s, monotonic()))
+
+    def beat(self, name: str) -> None:
+        """The loop ``name`` is at work and well."""
+        loop = self.loops[name]
+        loop.beaten_at, loop.reason = monotonic(), None
+
+    def fail(self, name: str, reason: str) -> None:
+        """The loop ``name`` has stopped for now, for this reason."""
+        self.expect(name)
+        self.loops[name].reason = reason
+
+    def loop_problems(self) -> dict[str, str]:
+        now = monotonic()
+        return {
+            name: loop.reason or f"silent for {now - loop.beaten_at:.0f} s"
+            for name, loop in self.loops.items()
+            if loop.reason or now - loop.beaten_at > loop.max_age_s
+        }
+
+    async def problems(self) -> dict[str, str]:
+        """Everything that keeps the service from being ready; empty when it is ready."""
+        names = list(self.checks)
+        answers = await asyncio.gather(*(self._ask(self.checks[name]) for name in names))
+        found = {name: reason for name, reason in zip(names, answers, strict=True) if reason}
+        return found | self.loop_problems()
+
+    async def _ask(self, check: Check) -> str | None:
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                return await check()
+        except TimeoutError:
+            return f"no answer within {self.deadline_s:.0f} s"
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"

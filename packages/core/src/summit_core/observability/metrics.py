@@ -1,0 +1,31 @@
+"""The Prometheus metrics that every service shares. Names are an interface: dashboards and rules rely on them."""
+
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+HTTP_REQUESTS = Counter("http_requests_total", "HTTP requests answered", ["service", "method", "route", "status"])
+HTTP_DURATION = Histogram(
+    "http_request_duration_seconds", "Time to answer", ["service", "method", "route"], buckets=LATENCY_BUCKETS
+)
+LOOP_FAILURES = Counter("summit_loop_failures_total", "Times a consumer or timer loop failed", ["loop"])
+RECEIVED = Counter("summit_observations_received_total", "Observations that arrived", ["door"])
+ACCEPTED = Counter("summit_observations_accepted_total", "Observations that passed validation", ["door"])
+REJECTED = Counter("summit_observations_rejected_total", "Observations refused, by reason", ["door", "code"])
+STORED = Counter("summit_observations_stored_total", "Observations written to PostgreSQL")
+DUPLICATE = Counter("summit_observations_duplicate_total", "Observations that were stored already")
+CONSUMED = Counter("summit_messages_consumed_total", "Messages taken from a stream", ["consumer"])
+LAG = Gauge("summit_consumer_lag_messages", "Messages that wait for a consumer", ["consumer"])
+WORLD_EVENTS = Counter("summit_world_events_total", "Changes of the world model published", ["type"])
+INGEST_TO_VISIBLE = Histogram(
+    "summit_ingest_to_visible_seconds",
+    "From arrival of an observation to the change of the picture",
+    buckets=LATENCY_BUCKETS,
+)
+STREAM_CLIENTS = Gauge("summit_stream_clients", "Clients connected to the stream")
+STREAM_SKIPPED = Counter("summit_stream_skipped_total", "Frames that slow clients did not get one by one")
+
+
+def exposition() -> tuple[bytes, str]:
+    """The metrics page and its content type."""
+    return generate_latest(), CONTENT_TYPE_LATEST

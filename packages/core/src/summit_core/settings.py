@@ -1,0 +1,78 @@
+"""Typed settings of every service, read from the environment once, validated at start and never at import.
+
+Each setting ``x`` is read from ``SUMMIT_X``, or, so that a secret need not stand in an environment, from the file that
+``SUMMIT_X_FILE`` names. No secret has a default: a service without one refuses to start and says which it misses.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "SUMMIT_"
+S = TypeVar("S", bound="ServiceSettings")
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Reads ``SUMMIT_X_FILE`` for setting ``x``."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. Apps subclass it and add their own lines."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    nats_url: SecretStr = Field(description="nats://user:password@host:port")
+    service_key: SecretStr = Field(min_length=20, description="the key that services show each other")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(ge=0, le=65535, description="port to listen on")
+    log_level: str = Field(default="info", description="debug, info, warning or error")
+    cors_origins: str = Field(
+        default="", validation_alias="CORS_ORIGINS", description="comma-separated browser origins"
+    )
+    uvicorn_reload: bool = Field(
+        default=False, validation_alias="UVICORN_RELOAD", description="reload, development only"
+    )
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in {"debug", "info", "warning", "error"}:
+            raise ValueError("use debug, info, warning or error")
+        return value.lower()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+
+def load(settings: type[S]) -> S:
+    """The settings, or exit code 2 with one line for each that is missing or wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        lines = [f"{_environment_name(settings, e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SystemExit("cannot start, these settings are wrong or missing:\n  " + "\n  ".join(lines)) from None
+
+
+def _environment_name(settings: type[ServiceSettings], location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else "?"
+    return f"{PREFIX}{name.upper()}" if name in settings.model_fields else name

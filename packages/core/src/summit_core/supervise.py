@@ -1,0 +1,41 @@
+"""The supervision point: the one place where any error of a long-running loop is caught, counted and survived."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from summit_core.errors import SummitError
+from summit_core.observability.health import HealthMonitor
+from summit_core.observability.metrics import LOOP_FAILURES
+
+log = structlog.get_logger(__name__)
+
+
+async def supervise(
+    name: str, run: Callable[[], Awaitable[None]], health: HealthMonitor, *, longest_s: float = 5.0
+) -> None:
+    """Run a loop for as long as the service lives; restart it with backoff when it fails.
+
+    A failing loop makes the service not ready, with the reason, until the loop beats again.
+    """
+    delay = 0.1
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await run()
+            return
+        except Exception as error:  # a loop must outlive every error, and say which one it was
+            health.fail(name, f"{type(error).__name__}: {error}")
+            LOOP_FAILURES.labels(loop=name).inc()
+            log.error(
+                "loop failed",
+                loop=name,
+                error=str(error),
+                kind=type(error).__name__,
+                exc_info=not isinstance(error, SummitError),
+            )
+        if asyncio.get_running_loop().time() - started > 30.0:
+            delay = 0.1
+        await asyncio.sleep(delay)
+        delay = min(longest_s, delay * 2)
