@@ -28,8 +28,8 @@ async def supervise(
         except Exception as error:  # a loop must outlive every error, and say which one it was
             health.fail(name, f"{type(error).__name__}: {error}")
             LOOP_FAILURES.labels(loop=name).inc()
-            log.error(
-                "loop failed",
+            log.warning(
+                "loop failed, it starts again",
                 loop=name,
                 error=str(error),
                 kind=type(error).__name__,

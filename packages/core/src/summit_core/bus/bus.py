@@ -19,6 +19,14 @@ log = structlog.get_logger(__name__)
 
 WRONG_LAST_SEQUENCE = 10071
 ACK_TIMEOUT_S = 5.0
+OPTIONS: dict[str, Any] = {
+    "max_reconnect_attempts": -1,
+    "reconnect_time_wait": 0.25,
+    "connect_timeout": 2,
+    "ping_interval": 5,
+    "max_outstanding_pings": 2,
+    "pending_size": 0,  # nothing is buffered while the broker is away: the caller is told, and keeps its message
+}
 
 
 class Bus:
@@ -42,18 +50,7 @@ class Bus:
 
         client = Client()
         bus = cls(client)
-        await client.connect(
-            url,
-            name=name,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,
-            connect_timeout=2,
-            ping_interval=5,
-            max_outstanding_pings=2,
-            pending_size=0,
-            error_cb=on_error,
-            reconnected_cb=on_reconnected,
-        )
+        await client.connect(url, name=name, error_cb=on_error, reconnected_cb=on_reconnected, **OPTIONS)
         return bus
 
     async def ensure_streams(self) -> None:

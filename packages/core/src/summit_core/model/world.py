@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from summit_core.model.common import Key, Timestamp, Uuid
 from summit_core.model.entity import Entity
@@ -21,6 +21,10 @@ WORLD_TYPES: dict[WorldType, type[WorldObject]] = {
 }
 
 
+def _nothing() -> Raw:
+    return Raw(b"null")
+
+
 class WorldEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``body`` is the whole new object as JSON (``upsert``), or empty when it left (``delete``)."""
 
@@ -34,4 +38,4 @@ class WorldEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: Literal["deleted", "expired"] | None = None
     trace: str | None = None
     causes: tuple[str, ...] = ()
-    body: Raw = Raw(b"null")
+    body: Raw = field(default_factory=_nothing)

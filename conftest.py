@@ -1,0 +1,158 @@
+"""Fixtures that every suite shares: the real broker and the real database, started once, fresh for each test."""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import nats
+import pytest
+from summit_cli.embedded.postgres import Postgres
+from summit_cli.embedded.secrets import Secrets
+from summit_cli.state import StateDir
+from summit_cli.supervisor.program import credentials
+from summit_core.store.migrate import migrate
+
+DEADLINE_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _until_open(port: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+                continue
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            return
+
+
+class NatsServer:
+    """A real nats-server with JetStream and MQTT on free ports; can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.mqtt_port = free_port(), free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self._config = folder / "nats.conf"
+        self._log = folder / "nats.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config.write_text(
+            f'host: "127.0.0.1"\nport: {self.port}\nserver_name: test\nmax_payload: 16MB\n'
+            f'jetstream {{ store_dir: "{folder / "jetstream"}" }}\n'
+            f'mqtt {{ host: "127.0.0.1", port: {self.mqtt_port} }}\n'
+        )
+
+    def start(self) -> None:
+        binary = Path(sysconfig.get_path("scripts")) / "nats-server"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([binary, "-c", self._config], stdout=log, stderr=log)
+        asyncio.run(_until_open(self.mqtt_port))
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    server = NatsServer(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def nats_url(nats_server: NatsServer) -> AsyncIterator[str]:
+    """The broker's URL, with no stream left from the test before."""
+    client = await nats.connect(nats_server.url)
+    jetstream = client.jetstream()
+    for stream in await jetstream.streams_info():
+        if not str(stream.config.name).startswith("$"):
+            await jetstream.delete_stream(str(stream.config.name))
+    await client.close()
+    yield nats_server.url
+
+
+@pytest.fixture
+def mqtt_port(nats_server: NatsServer, nats_url: str) -> int:
+    return nats_server.mqtt_port
+
+
+class PostgresServer:
+    """A real PostgreSQL on a free port; can be killed and started again on the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        state = StateDir(folder)
+        state.create()
+        self._cluster = Postgres(state, Secrets(), port=free_port())
+        self.url = self._cluster.url
+        self._log = folder / "postgres.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = self._cluster.prepare()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                program.argv, env=program.env, stdout=log, stderr=log, **credentials(program.account)
+            )
+        asyncio.run(self._until_ready())
+
+    async def _until_ready(self) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while await self._cluster.problem() is not None:  # noqa: ASYNC110  (another process: nothing to await)
+                await asyncio.sleep(0.05)
+
+    def kill(self) -> None:
+        """As a crash would: at once, without a checkpoint."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    folder = Path(tempfile.mkdtemp(prefix="summit-pg-"))
+    server = PostgresServer(folder)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = f"test_{secrets.token_hex(6)}"
+    asyncio.run(_execute(postgres_server.url, f"CREATE DATABASE {name}"))
+    url = postgres_server.url.rsplit("/", 1)[0] + f"/{name}"
+    migrate(url)
+    yield url
+    asyncio.run(_execute(postgres_server.url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

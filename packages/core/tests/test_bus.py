@@ -1,0 +1,130 @@
+"""The bus against the real broker: stored means acknowledged, at least once, and the mirror equals the stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+from summit_core.bus import Bus, Delivery, Mirror, WorldWriter, consume
+from summit_core.bus.streams import INGEST
+from summit_core.errors import ConflictError, UnavailableError
+from summit_core.model import Entity
+from summit_core.observability.health import HealthMonitor
+from summit_core.supervise import supervise
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+class Server(Protocol):
+    url: str
+
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def entity(identifier: str, label: str = "") -> Entity:
+    return Entity(id=identifier, kind="asset", owner="test", observed_at=NOW, heard_at=NOW, updated_at=NOW, label=label)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110  (a condition of the system under test, without an event to wait on)
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Bus]:
+    bus = await Bus.connect(url, name="test")
+    await bus.ensure_streams()
+    yield bus
+    await bus.close()
+
+
+@asynccontextmanager
+async def running(name: str, run: Callable[[], object], health: HealthMonitor) -> AsyncIterator[None]:
+    task = asyncio.create_task(supervise(name, run, health))  # type: ignore[arg-type]  # run is a coroutine function
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_declaring_the_streams_twice_is_harmless_and_ids_are_stored_once(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        await bus.ensure_streams()
+        first = await bus.publish("observations.report", b"{}", msg_id="same")
+        assert await bus.publish("observations.report", b"{}", msg_id="same") == first
+
+
+async def test_a_batch_whose_handler_fails_comes_again(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        health, seen, failures = HealthMonitor(), [], 1
+
+        async def handler(deliveries: list[Delivery]) -> None:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise UnavailableError("the database is away")
+            seen.extend(delivery.data for delivery in deliveries)
+
+        sent = [str(number).encode() for number in range(1200)]
+        await bus.publish_many([("observations.report", data, None) for data in sent])
+        async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health):
+            await until(lambda: len(set(seen)) == len(sent))
+        assert list(dict.fromkeys(seen)) == sent
+
+
+async def test_the_mirror_follows_writes_and_leaves_and_a_second_one_starts_equal(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        health, writer = HealthMonitor(), WorldWriter(bus, "test")
+        mirror = Mirror(bus, health)
+        async with running("mirror", mirror.run, health):
+            await mirror.ready.wait()
+            for label in ("one", "two"):
+                version = await writer.put("entities", "a", entity("a", label), at=NOW)
+            await writer.put("entities", "b", entity("b"), at=NOW)
+            await writer.leave("entities", "b", at=NOW)
+            await until(lambda: mirror.seq == 4)
+            assert mirror.get("entities", "a", Entity) == (entity("a", "two"), version)
+            assert [e.id for e in mirror.all("entities", Entity)] == ["a"]
+        late = Mirror(bus, health)
+        async with running("mirror", late.run, health):
+            await late.ready.wait()
+            assert [e.label for e in late.all("entities", Entity)] == ["two"]
+
+
+async def test_a_writer_that_was_overtaken_is_told(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        writer = WorldWriter(bus, "test")
+        version = await writer.put("entities", "a", entity("a"), at=NOW, expected=0)
+        await writer.put("entities", "a", entity("a", "newer"), at=NOW, expected=version)
+        with pytest.raises(ConflictError):
+            await writer.put("entities", "a", entity("a", "overtaken"), at=NOW, expected=version)
+
+
+@pytest.mark.timeout(60)
+async def test_a_killed_broker_comes_back_and_nothing_acknowledged_is_lost(nats_server: Server, nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        health, seen, mirror_health = HealthMonitor(), [], HealthMonitor()
+        mirror = Mirror(bus, mirror_health)
+
+        async def handler(deliveries: list[Delivery]) -> None:
+            seen.extend(delivery.data for delivery in deliveries)
+
+        async with (
+            running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health),
+            running("mirror", mirror.run, mirror_health),
+        ):
+            await bus.publish("observations.report", b"before")
+            await until(lambda: b"before" in seen)
+            nats_server.kill()
+            with pytest.raises(UnavailableError):
+                await bus.publish("observations.report", b"refused, and the caller knows")
+            assert await bus.check() is not None
+            await asyncio.to_thread(nats_server.start)
+            await until(lambda: bus.client.is_connected)
+            await bus.publish("observations.report", b"after")
+            await WorldWriter(bus, "test").put("entities", "a", entity("a"), at=NOW)
+            await until(lambda: b"after" in seen and bool(mirror.all("entities", Entity)))
+        assert await bus.check() is None

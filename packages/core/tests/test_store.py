@@ -1,0 +1,64 @@
+"""The store against the real PostgreSQL: migrations are repeatable, batches idempotent, a lost server is survived."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+from summit_core.ids import new_id
+from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates
+from summit_core.store.migrate import check_revision, migrate
+
+COLUMNS = ("id", "at", "door", "subject", "code", "message", "size", "payload")
+
+
+def letter(identifier: str) -> tuple[object, ...]:
+    return (identifier, datetime(2026, 1, 1, tzinfo=UTC), "mqtt", "observations.x", "empty", "empty", 0, b"")
+
+
+async def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    pool = await create_pool(database_url, name="test")
+    assert await check_revision(pool) is None
+    await pool.close()
+    connection = await asyncpg.connect(database_url)
+    before = await connection.fetch("SELECT table_name FROM information_schema.tables ORDER BY 1")
+    await connection.close()
+    await asyncio.to_thread(migrate, database_url)
+    connection = await asyncpg.connect(database_url)
+    assert await connection.fetch("SELECT table_name FROM information_schema.tables ORDER BY 1") == before
+    await connection.close()
+
+
+async def test_a_batch_that_comes_again_is_stored_once(database_url: str) -> None:
+    pool = await create_pool(database_url, name="test")
+    ids = [new_id() for _ in range(5)]
+    async with pool.acquire() as connection:
+        for expected, batch in ((3, ids[:3]), (0, ids[:3]), (2, [*ids, *ids])):
+            async with connection.transaction():
+                new = await insert_ignoring_duplicates(
+                    connection, "dead_letters", COLUMNS, [letter(i) for i in batch], returning="id"
+                )
+            assert len(new) == expected
+        assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 5
+    await pool.close()
+
+
+async def test_readiness_names_an_unmigrated_database_and_an_absent_one(database_url: str) -> None:
+    pool = await create_pool(database_url, name="test")
+    await pool.execute("DROP TABLE alembic_version")
+    assert "summit_core.store.migrate" in str(await check_revision(pool))
+    await pool.close()
+    nowhere = await create_pool("postgresql://nobody@127.0.0.1:1/none", name="test")
+    assert "does not answer" in str(await check_pool(nowhere))
+    await nowhere.close()
+
+
+@pytest.mark.timeout(60)
+async def test_the_first_query_after_a_killed_connection_succeeds(database_url: str) -> None:
+    pool = await create_pool(database_url, name="victim")
+    assert await pool.fetchval("SELECT 1") == 1
+    killer = await asyncpg.connect(database_url)
+    await killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'")
+    await killer.close()
+    assert await pool.fetchval("SELECT 2") == 2
+    await pool.close()
