@@ -1,1 +1,1 @@
-"""Deterministic, seeded scenarios that emit the real wire messages."""
+"""Deterministic, seeded scenarios that emit the real wire messages through the public interfaces."""
