@@ -19,6 +19,7 @@ async def supervise(
 
     A failing loop makes the service not ready, with the reason, until the loop beats again.
     """
+    health.expect(name)
     delay = 0.1
     while True:
         started = asyncio.get_running_loop().time()

@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
 
 from summit_core.bus.bus import Bus
 from summit_core.errors import UnavailableError
@@ -26,7 +28,7 @@ ACK_WAIT_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One stored message."""
+    """One stored message. ``timestamp`` is when the stream stored it: the same at every redelivery."""
 
     subject: str
     data: bytes
@@ -34,6 +36,9 @@ class Delivery:
     pending: int
     reply: str
     headers: dict[str, str] = field(default_factory=dict)
+    timestamp: datetime = datetime.fromtimestamp(0, UTC)
+    delivered: int = 0
+    """Counts the messages that the broker sent to this consumer, from 1."""
 
 
 Handler = Callable[[list[Delivery]], Awaitable[None]]
@@ -82,6 +87,31 @@ async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None
         await bus.request(f"$JS.API.CONSUMER.RESET.{stream}.{durable}", b"")
 
 
+async def _start(bus: Bus, stream: str, durable: str, *, subject: str, max_ack_pending: int) -> None:
+    """Make the durable anew behind its last acknowledged message.
+
+    A durable that is merely resumed sends what is new and holds back what was sent but not acknowledged until
+    ``ACK_WAIT_S`` is over; the next cumulative acknowledgement would cover those without anyone having seen them.
+    """
+    start = 1
+    try:
+        info = await bus.jetstream.consumer_info(stream, durable)
+        start = info.ack_floor.stream_seq + 1
+        await bus.jetstream.delete_consumer(stream, durable)
+    except NotFoundError:
+        pass
+    config = ConsumerConfig(
+        durable_name=durable,
+        ack_policy=AckPolicy.ALL,
+        ack_wait=ACK_WAIT_S,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=start,
+        filter_subject=None if subject == ">" else subject,
+        max_ack_pending=max_ack_pending,
+    )
+    await bus.jetstream.add_consumer(stream, config)
+
+
 async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIterator[list[Delivery]]:
     """Batches of what is there; an empty batch at least every ``EXPIRES_S`` seconds, as a sign of life."""
     queue: asyncio.Queue[Msg | None] = asyncio.Queue()
@@ -94,7 +124,7 @@ async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIter
     subscription = await bus.client.subscribe(inbox, cb=queue.put)
     request = msgspec.json.encode({"batch": batch, "expires": int(EXPIRES_S * 1e9)})
     subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-    wanted = 0
+    wanted = expected = 0
     try:
         while True:
             if wanted <= 0:
@@ -113,7 +143,11 @@ async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIter
                     wanted = 0
                 else:
                     wanted -= 1
-                    deliveries.append(_delivery(message))
+                    delivery = _delivery(message)
+                    if delivery.delivered > expected + 1:
+                        raise UnavailableError(f"messages were lost on the way to {consumer}; it starts again")
+                    expected = delivery.delivered
+                    deliveries.append(delivery)
             yield deliveries
     finally:
         bus.on_reconnect.discard(ask_again)
@@ -144,4 +178,6 @@ def _delivery(message: Msg) -> Delivery:
         pending=meta.num_pending,
         reply=message.reply,
         headers=dict(message.headers or {}),
+        timestamp=meta.timestamp,
+        delivered=meta.sequence.consumer,
     )

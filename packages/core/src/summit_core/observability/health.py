@@ -30,6 +30,7 @@ class HealthMonitor:
 
     def beat(self, name: str) -> None:
         """The loop ``name`` is at work and well."""
+        self.expect(name)
         loop = self.loops[name]
         loop.beaten_at, loop.reason = monotonic(), None
 

@@ -1,0 +1,52 @@
+"""Wiring of fusion: the bus, the mirror, the worker's loops, the health page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from summit_core.bus import Bus, Mirror, WorldWriter, consume
+from summit_core.bus.streams import OBSERVATIONS
+from summit_core.clock import SystemClock
+from summit_core.http.app import create_app
+from summit_core.observability.health import HealthMonitor
+from summit_core.supervise import supervise
+
+from summit_fusion.settings import FusionSettings
+from summit_fusion.worker import Worker
+
+SERVICE = "fusion"
+CONSUMER = "fusion"
+
+
+def build_app(settings: FusionSettings) -> FastAPI:
+    """The service as one ASGI app; its loops live in the lifespan."""
+    health = HealthMonitor()
+    health.expect(CONSUMER)
+    health.expect("publisher")
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE)
+        await bus.ensure_streams()
+        health.checks["nats"] = bus.check
+        mirror = Mirror(bus, health, types=("entities",))
+        worker = Worker(mirror, WorldWriter(bus, SERVICE), SystemClock(), health, settings)
+
+        async def work() -> None:
+            await mirror.ready.wait()
+            worker.restore()
+            await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health)
+
+        loops = [
+            asyncio.create_task(supervise("mirror", mirror.run, health)),
+            asyncio.create_task(supervise(CONSUMER, work, health)),
+            asyncio.create_task(supervise("publisher", worker.publish_forever, health)),
+        ]
+        yield
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await bus.close()
+
+    return create_app(SERVICE, title="Summit OS fusion", health=health, routers=[], lifespan=lifespan)
