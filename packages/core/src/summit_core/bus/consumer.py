@@ -7,7 +7,6 @@ cumulative (AckPolicy all): the last message of a handled batch covers all befor
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +14,6 @@ from typing import Final
 import msgspec
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import NotFoundError
 
 from summit_core.bus.bus import Bus
 from summit_core.errors import UnavailableError
@@ -78,42 +76,19 @@ async def consume(
 
 
 async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None:
-    """Start again at the first unacknowledged message now, instead of after ``ACK_WAIT_S``.
+    """Start again at the first unacknowledged message, now.
 
     A durable belongs to one process, so what a former life of it took and did not acknowledge has nobody who works on
-    it. Servers before 2.14 do not know the request: there the wait applies.
+    it. Merely resumed, the durable would send newer messages first, and the next cumulative acknowledgement would cover
+    the older ones without anyone having seen them: so without this answer there is no work. It needs NATS 2.14.
     """
-    with suppress(UnavailableError):
-        await bus.request(f"$JS.API.CONSUMER.RESET.{stream}.{durable}", b"")
-
-
-async def _start(bus: Bus, stream: str, durable: str, *, subject: str, max_ack_pending: int) -> None:
-    """Make the durable anew behind its last acknowledged message.
-
-    A durable that is merely resumed sends what is new and holds back what was sent but not acknowledged until
-    ``ACK_WAIT_S`` is over; the next cumulative acknowledgement would cover those without anyone having seen them.
-    """
-    start = 1
-    try:
-        info = await bus.jetstream.consumer_info(stream, durable)
-        start = info.ack_floor.stream_seq + 1
-        await bus.jetstream.delete_consumer(stream, durable)
-    except NotFoundError:
-        pass
-    config = ConsumerConfig(
-        durable_name=durable,
-        ack_policy=AckPolicy.ALL,
-        ack_wait=ACK_WAIT_S,
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-        opt_start_seq=start,
-        filter_subject=None if subject == ">" else subject,
-        max_ack_pending=max_ack_pending,
-    )
-    await bus.jetstream.add_consumer(stream, config)
+    answer = msgspec.json.decode(await bus.request(f"$JS.API.CONSUMER.RESET.{stream}.{durable}", b""))
+    if "error" in answer:
+        raise UnavailableError(f"cannot reset consumer {durable}: {answer['error'].get('description')}")
 
 
 async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIterator[list[Delivery]]:
-    """Batches of what is there; an empty batch at least every ``EXPIRES_S`` seconds, as a sign of life."""
+    """Batches of what is there; an empty one at the start and every ``EXPIRES_S`` seconds, as a sign of life."""
     queue: asyncio.Queue[Msg | None] = asyncio.Queue()
 
     def ask_again() -> None:
@@ -130,6 +105,7 @@ async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIter
             if wanted <= 0:
                 await bus.client.publish(subject, request, reply=inbox)
                 wanted = batch
+                yield []
             try:
                 first = await asyncio.wait_for(queue.get(), timeout=EXPIRES_S + 2.0)
             except TimeoutError:
@@ -144,7 +120,7 @@ async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIter
                 else:
                     wanted -= 1
                     delivery = _delivery(message)
-                    if delivery.delivered > expected + 1:
+                    if 0 < expected < delivery.delivered - 1:
                         raise UnavailableError(f"messages were lost on the way to {consumer}; it starts again")
                     expected = delivery.delivered
                     deliveries.append(delivery)

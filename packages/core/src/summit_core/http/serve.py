@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import uvloop
 from fastapi import FastAPI
@@ -11,6 +12,15 @@ from granian.server.embed import Server
 
 from summit_core.observability.logs import configure_logs
 from summit_core.settings import ServiceSettings
+
+OUR_LOGS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {},
+    "loggers": {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")},
+}
+"""The server's own lines go the way of all others and come out as JSON."""
 
 
 def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
@@ -28,7 +38,7 @@ async def _serve(settings: ServiceSettings, build: Callable[[], FastAPI]) -> Non
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
         log_access=False,
-        log_dictconfig={"version": 1, "disable_existing_loggers": False},
+        log_dictconfig=OUR_LOGS,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
