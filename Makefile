@@ -1,0 +1,82 @@
+# Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e bench bench-localisation \
+	up down status health clean
+
+# what setup.sh puts there wins only where the machine has nothing suitable
+export PATH := $(CURDIR)/.tools/node/bin:$(PATH):$(CURDIR)/.tools/bin
+export UV_PYTHON_DOWNLOADS := never
+
+BIN := .venv/bin
+ARGS ?=
+UNIT := apps packages $(wildcard tests/contract)
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
+	@echo '  Give arguments with ARGS, for example: make run ARGS="--scenario none --port 8080"'
+
+setup: ## Install everything this repository needs, inside it (no root; quick when nothing changed)
+	@scripts/setup.sh
+
+run: setup ## Start Summit OS and play the ridge-fire scenario; Ctrl-C stops it
+	@exec $(BIN)/summit up $(ARGS)
+
+up: run ## The same as run
+
+down: ## Stop a running Summit OS
+	@$(BIN)/summit down $(ARGS)
+
+status: ## Show each service and each source
+	@$(BIN)/summit status $(ARGS)
+
+health: ## Exit 0 only if everything is ready
+	@$(BIN)/summit health $(ARGS)
+
+test: setup ## Run the unit tests of Python and of the console
+	$(BIN)/pytest $(UNIT) $(ARGS)
+	@if [ -f apps/console/package.json ]; then cd apps/console && npm test; else echo 'SKIPPED console tests: no apps/console'; fi
+
+e2e: setup ## Run the tests over real processes and public interfaces
+	$(BIN)/pytest tests/e2e $(ARGS)
+
+check: setup lint types imports drift limits ## Everything that must hold before a commit, except the tests
+
+lint: ## Style and formatting (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: ## Put the formatting right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: ## Types (mypy --strict)
+	$(BIN)/mypy
+
+imports: ## Who may import whom (import-linter)
+	$(BIN)/lint-imports
+
+drift: ## Lock files and schemas say what the sources say
+	uv lock --check
+	@scripts/locks.sh --check
+	$(BIN)/python scripts/generate_schemas.py --check
+
+limits: ## Size of files and functions, broad excepts
+	$(BIN)/python scripts/check_limits.py
+
+locks: ## Write uv.lock and the requirements.lock of each app
+	uv lock
+	@scripts/locks.sh
+
+schemas: ## Write schemas/ from the model
+	$(BIN)/python scripts/generate_schemas.py
+
+bench: bench-localisation ## Run the benchmarks
+
+bench-localisation: setup ## Position of a fire from bearings against the Cramér-Rao bound
+	$(BIN)/python bench/localisation.py $(ARGS)
+
+clean: ## Remove what was built and cached (not .summit: that is your data)
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf apps/console/node_modules apps/console/.next apps/console/out
+	find apps packages tests scripts bench -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,134 @@
+"""The wiring of the gateway: the only place, with ``__main__``, that builds concrete adapters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import HTTPConnection
+from summit_core.bus import Bus, Mirror
+from summit_core.clock import SystemClock
+from summit_core.errors import SummitError
+from summit_core.http.app import create_app
+from summit_core.http.client import create_session
+from summit_core.observability.health import HealthMonitor
+from summit_core.store import Pool, check_pool, create_pool
+from summit_core.store.migrate import check_revision
+from summit_core.supervise import supervise
+
+from summit_gateway.access import Guard, access_of
+from summit_gateway.console.endpoints import console_router
+from summit_gateway.console.files import ConsoleFiles
+from summit_gateway.ingest.endpoints import ingest_router
+from summit_gateway.ingest.service import Ingest
+from summit_gateway.keys.endpoints import keys_router
+from summit_gateway.keys.first import ensure_first_key
+from summit_gateway.keys.service import KeyService
+from summit_gateway.keys.store import KeyStore
+from summit_gateway.openapi import complete
+from summit_gateway.picture.endpoints import picture_router
+from summit_gateway.services import Services
+from summit_gateway.sessions.endpoints import sessions_router
+from summit_gateway.sessions.token import SessionTokens
+from summit_gateway.settings import GatewaySettings
+from summit_gateway.stream.endpoints import stream_router
+from summit_gateway.stream.hub import Hub
+from summit_gateway.stream.service import feed
+from summit_gateway.upstream.endpoints import upstream_router
+from summit_gateway.upstream.service import Upstreams
+
+SERVICE = "api-gateway"
+FIRST_KEY = "first-key"
+
+
+def build_app(settings: GatewaySettings) -> FastAPI:
+    services = Services()
+    services.health = HealthMonitor()
+    services.clock = SystemClock()
+    services.hub = Hub()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await _start(services, settings, stack)
+            yield
+
+    async def guard(connection: HTTPConnection) -> None:
+        try:
+            await services.guard.admit(connection, access_of(connection))
+        except SummitError as error:
+            if connection.scope["type"] != "websocket":
+                raise
+            connection.state.refusal = error
+
+    app = create_app(
+        SERVICE,
+        title="Summit OS gateway",
+        health=services.health,
+        routers=_routers(services, settings),
+        lifespan=lifespan,
+        cors_origins=settings.cors_origins,
+        dependencies=[Depends(guard)],
+    )
+    app.state.services = services
+    complete(app)
+    app.mount("/", ConsoleFiles(settings.console_dir, app), name="console")
+    return app
+
+
+def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
+    return [
+        sessions_router(services),
+        keys_router(services),
+        ingest_router(services),
+        upstream_router(services),
+        picture_router(services),
+        stream_router(services),
+        console_router(settings),
+    ]
+
+
+async def _start(services: Services, settings: GatewaySettings, stack: AsyncExitStack) -> None:
+    """Connect, and start the loops; everything is stopped in the reverse order."""
+    health, clock = services.health, services.clock
+    services.bus = bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE)
+    stack.push_async_callback(bus.close)
+    pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
+    stack.callback(pool.terminate)
+    session = await stack.enter_async_context(create_session())
+
+    store = KeyStore(pool)
+    services.keys = KeyService(store, clock)
+    services.tokens = SessionTokens(settings.session_secret.get_secret_value(), clock)
+    services.guard = Guard(services.keys, services.tokens, settings.cors_origins)
+    services.ingest = Ingest(bus, clock)
+    services.upstreams = Upstreams(session, _urls(settings), settings.service_key.get_secret_value())
+    services.mirror = Mirror(bus, health)
+    feed(services.hub, services.mirror, clock)
+    health.checks |= {"nats": bus.check, "postgres": lambda: _check_database(pool)}
+
+    async def first_key() -> None:
+        await ensure_first_key(store, settings.admin_key_file, clock)
+        health.loops.pop(FIRST_KEY, None)  # done once and for all: nothing that has to beat
+
+    async def follow() -> None:
+        await bus.ensure_streams()
+        await services.mirror.run()
+
+    for name, run in {FIRST_KEY: first_key, "mirror": follow, "keys": lambda: services.keys.run(health)}.items():
+        task = asyncio.create_task(supervise(name, run, health), name=name)
+        stack.push_async_callback(_stop, task)
+    health.expect(FIRST_KEY)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _check_database(pool: Pool) -> str | None:
+    return await check_pool(pool) or await check_revision(pool)
+
+
+def _urls(settings: GatewaySettings) -> dict[str, str]:
+    return {"fabric": settings.fabric_url, "intelligence": settings.intelligence_url, "tasking": settings.tasking_url}

@@ -1,0 +1,34 @@
+"""``/console-config.json``: what the console asks before it draws a map."""
+
+from fastapi import APIRouter
+from msgspec import Struct
+from starlette.responses import Response
+from summit_core.http.responses import json_response
+
+from summit_gateway.openapi import describe
+from summit_gateway.settings import GatewaySettings
+
+
+class ConsoleConfig(Struct, frozen=True, kw_only=True, rename="camel"):
+    """``center`` is longitude, latitude. Without ``mapStyleUrl`` the console draws its built-in map."""
+
+    map_style_url: str | None
+    attribution: str
+    center: tuple[float, float]
+    zoom: float
+
+
+def console_router(settings: GatewaySettings) -> APIRouter:
+    router = APIRouter(tags=["console"])
+    config = ConsoleConfig(
+        map_style_url=settings.map_style_url,
+        attribution=settings.map_attribution,
+        center=settings.map_center,
+        zoom=settings.map_zoom,
+    )
+
+    @router.get("/console-config.json", summary="What the console shows first", **describe(ConsoleConfig))
+    async def console_config() -> Response:
+        return json_response(config, headers={"Cache-Control": "no-cache"})
+
+    return router

@@ -1,0 +1,48 @@
+"""``POST /v1/observations``."""
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from summit_core.errors import InputError, TooLargeError
+from summit_core.http.responses import json_response
+from summit_core.model import AnyObservation
+
+from summit_gateway.access import principal_of
+from summit_gateway.body import media_type, read_bounded
+from summit_gateway.ingest.items import items_of
+from summit_gateway.ingest.service import Outcome
+from summit_gateway.openapi import describe
+from summit_gateway.services import Services
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+
+
+def ingest_router(services: Services) -> APIRouter:
+    router = APIRouter(tags=["observations"])
+
+    @router.post(
+        "/v1/observations",
+        summary="Send one observation, an array, or NDJSON; 422 when none was accepted",
+        **describe(Outcome, 202, body=AnyObservation | list[AnyObservation]),
+    )
+    async def send(request: Request) -> Response:
+        principal = principal_of(request)
+        body = b""
+        try:
+            body = await read_bounded(request, MAX_BYTES)
+            items = items_of(body, media_type(request))
+            if not items:
+                items = [b""]
+        except TooLargeError as error:
+            size = request.headers.get("content-length", "")
+            await services.ingest.refuse(b"", error, principal, size=int(size) if size.isdecimal() else MAX_BYTES + 1)
+            raise
+        except InputError as error:
+            await services.ingest.refuse(body, error, principal)
+            raise
+        outcome = await services.ingest.accept(items, principal)
+        return json_response(outcome, status=202 if outcome.accepted else 422)
+
+    return router

@@ -1,0 +1,34 @@
+"""What the endpoints work with. The lifespan fills it in, because most of it needs a running event loop."""
+
+from summit_core.bus import Bus, Mirror
+from summit_core.clock import Clock
+from summit_core.errors import UnavailableError
+from summit_core.observability.health import HealthMonitor
+
+from summit_gateway.access import Guard
+from summit_gateway.ingest.service import Ingest
+from summit_gateway.keys.service import KeyService
+from summit_gateway.sessions.token import SessionTokens
+from summit_gateway.stream.hub import Hub
+from summit_gateway.upstream.service import Upstreams
+
+
+class Services:
+    """One of each, for one process."""
+
+    bus: Bus
+    clock: Clock
+    guard: Guard
+    health: HealthMonitor
+    hub: Hub
+    ingest: Ingest
+    keys: KeyService
+    mirror: Mirror
+    tokens: SessionTokens
+    upstreams: Upstreams
+
+    def picture(self) -> Mirror:
+        """The live picture; raises :class:`UnavailableError` until all of it has been taken in."""
+        if not self.mirror.ready.is_set():
+            raise UnavailableError("the picture is still being loaded; try again", retry_after_s=1)
+        return self.mirror

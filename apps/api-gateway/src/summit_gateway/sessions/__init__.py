@@ -1,0 +1,1 @@
+"""Sessions: a person's browser, signed in with a key."""

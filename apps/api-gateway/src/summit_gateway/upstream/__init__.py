@@ -1,0 +1,1 @@
+"""What the gateway passes on to the service that owns it."""

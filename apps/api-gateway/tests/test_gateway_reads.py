@@ -1,0 +1,165 @@
+"""Reads of the picture, calls passed on, the console's files, the OpenAPI page."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jsonschema
+from gateway_harness import INLINE, SERVICE_KEY, Gateway, Upstream, World, free_port, until
+from summit_gateway.access import ACCESS
+from summit_gateway.console.csp import inline_scripts, policy
+from summit_gateway.settings import GatewaySettings
+
+
+async def test_lists_and_objects(gateway: Gateway, world: World) -> None:
+    versions = {key: await world.put(key, kind="track" if key == "t" else "asset") for key in ("b", "a", "t")}
+
+    async def is_there() -> bool:
+        return bool((await gateway.get("/v1/entities"))[1]["seq"] == versions["t"])
+
+    await until(is_there)
+    _, listed = await gateway.get("/v1/entities")
+    assert [item["id"] for item in listed["items"]] == ["a", "b", "t"]
+    assert (listed["next"], listed["seq"]) == (None, versions["t"])
+    _, first = await gateway.get("/v1/entities?limit=2")
+    assert ([item["id"] for item in first["items"]], first["next"]) == (["a", "b"], "b")
+    _, second = await gateway.get(f"/v1/entities?limit=2&cursor={first['next']}")
+    assert ([item["id"] for item in second["items"]], second["next"]) == (["t"], None)
+    for query in ("/v1/tracks", "/v1/entities?kind=track", "/v1/entities?kind=track&owner=test&freshness=live"):
+        assert [item["id"] for item in (await gateway.get(query))[1]["items"]] == ["t"]
+    assert (await gateway.get("/v1/entities?class=fire"))[1]["items"] == []
+    assert (await gateway.get("/v1/alerts?state=open"))[1]["items"] == []
+    for wrong in ("limit=0", "limit=1001", "kind=ghost"):
+        assert (await gateway.get(f"/v1/entities?{wrong}"))[0] == 422
+    assert (await gateway.get("/v1/advisories?state=open"))[0] == 422
+
+    async with gateway.http.get(gateway.url + "/v1/entities/a", headers=gateway.headers()) as response:
+        tag = response.headers["ETag"]
+        assert (tag, (await response.json())["id"]) == (f'"{versions["a"]}"', "a")
+    headers = gateway.headers() | {"If-None-Match": tag}
+    async with gateway.http.get(gateway.url + "/v1/entities/a", headers=headers) as response:
+        assert (response.status, await response.read()) == (304, b"")
+    assert (await gateway.get("/v1/entities/ghost"))[0] == 404
+    assert (await gateway.get("/v1/tracks/a"))[0] == 404
+
+    status, collection = await gateway.get("/v1/tracks", Accept="application/geo+json")
+    (feature,) = collection["features"]
+    assert (status, collection["type"], feature["id"]) == (200, "FeatureCollection", "t")
+    assert feature["geometry"] == {"type": "Point", "coordinates": [-84.2, 36.5]}
+
+
+async def test_calls_are_passed_on(gateway: Gateway, upstream: Upstream) -> None:
+    key = await gateway.key("commander", name="Zoë")
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    assert await gateway.get("/v1/observations?source=cam-1&limit=5", key=key, traceparent=trace) == (200, {"ok": True})
+    (asked,) = upstream.asked
+    assert (asked["method"], asked["target"]) == ("GET", "/v1/observations?source=cam-1&limit=5")
+    assert asked["headers"]["authorization"] == f"Bearer {SERVICE_KEY}"
+    assert asked["headers"]["traceparent"] == trace
+    principal = json.loads(asked["headers"]["x-summit-principal"])
+    assert (principal["name"], principal["role"], principal["id"]) == ("Zoë", "commander", key.split("_")[1])
+
+    upstream.status, upstream.body = 409, {"code": "plan_changed", "detail": "another plan"}
+    status, problem = await gateway.post("/v1/tasks/t-1/approve", {"plan_hash": "x"}, key=key)
+    assert (status, problem) == (409, {"code": "plan_changed", "detail": "another plan"})
+    assert json.loads(upstream.asked[-1]["body"]) == {"plan_hash": "x"}
+
+    upstream.status = 401  # our own key was refused: that is not the caller's fault
+    assert (await gateway.get("/v1/sources", key=key))[0] == 503
+    before = len(upstream.asked)
+    assert (await gateway.post("/v1/alerts/a-1/ack", b"x" * 70_000, key=key))[0] == 413
+    assert (await gateway.get("/v1/lineage/..%2f..%2fkeys", key=key))[0] in {404, 422}
+    assert len(upstream.asked) == before
+
+
+async def test_a_service_that_is_away(gateway: Gateway) -> None:
+    urls = gateway.app.state.services.upstreams.urls
+    urls.update(dict.fromkeys(urls, f"http://127.0.0.1:{free_port()}"))
+    async with gateway.http.get(gateway.url + "/v1/sources", headers=gateway.headers()) as response:
+        text = await response.text()
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) >= 1
+        assert "127.0.0.1" not in text
+    assert (await gateway.get("/v1/entities"))[0] == 200
+
+
+async def test_the_console(gateway: Gateway) -> None:
+    async with gateway.http.get(gateway.url + "/") as response:
+        assert (response.status, "console" in await response.text()) == (200, True)
+        assert response.headers["Content-Security-Policy"] == policy([INLINE])
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-cache"
+    async with gateway.http.get(gateway.url + "/_next/static/app.js") as response:
+        assert "immutable" in response.headers["Cache-Control"]
+        assert "javascript" in response.headers["Content-Type"]
+    for path in ("/nothing", "/_next/static/nothing.js", "/../settings.py"):
+        async with gateway.http.get(gateway.url + path) as response:
+            assert (response.status, "nothing here" in await response.text()) == (404, True)
+            assert "immutable" not in response.headers["Cache-Control"]
+    assert (await gateway.get("/v1/nothing"))[1]["code"] == "not_found"
+    assert (await gateway.post("/v1/entities", {}))[0] == 405
+    _, config = await gateway.get("/console-config.json")
+    assert config.keys() == {"mapStyleUrl", "attribution", "center", "zoom"}
+
+
+def test_every_inline_script_is_allowed_and_no_other() -> None:
+    html = (
+        '<script src="a.js"></script><SCRIPT id="x">one\n</SCRIPT><script>two</script><script async="" src=b></script>'
+    )
+    assert inline_scripts(html) == ["one\n", "two"]
+    assert "'unsafe-inline'" not in policy(["one"]).split("style-src")[0]
+    assert policy(["one"]) != policy(["two"])
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(_references, node.values()))
+    return set().union(*map(_references, node)) if isinstance(node, list) else set()
+
+
+async def test_the_openapi_page(gateway: Gateway) -> None:
+    _, page = await gateway.get("/openapi.json")
+    schemas = page["components"]["schemas"]
+    for schema in schemas.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    assert {"Task", "Alert", "Outcome", "Problem", "Lineage", "Position"} <= set(schemas)
+    assert {ref.removeprefix("#/components/schemas/") for ref in _references(page)} <= set(schemas)
+    for method, path in ACCESS:
+        if path.startswith("/v1") and method != "WEBSOCKET":
+            operation = page["paths"][path][method.lower()]
+            assert operation["summary"]
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert method != "POST" or operation["requestBody"]["content"]["application/json"]["schema"]
+
+
+async def test_as_its_own_process(settings: GatewaySettings, tmp_path: Path) -> None:
+    """``python -m summit_gateway`` starts, gets ready, and ends cleanly on SIGTERM."""
+    port = free_port()
+    environment = {
+        "SUMMIT_NATS_URL": settings.nats_url.get_secret_value(),
+        "SUMMIT_DATABASE_URL": settings.database_url.get_secret_value(),
+        "SUMMIT_SERVICE_KEY": SERVICE_KEY,
+        "SUMMIT_SESSION_SECRET": "s" * 40,
+        "SUMMIT_ADMIN_KEY_FILE": str(tmp_path / "own.key"),
+        "SUMMIT_PORT": str(port),
+        "SUMMIT_FABRIC_URL": settings.fabric_url,
+        "SUMMIT_INTELLIGENCE_URL": settings.intelligence_url,
+        "SUMMIT_TASKING_URL": settings.tasking_url,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "summit_gateway", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    async with aiohttp.ClientSession() as http:
+        gateway = Gateway(None, settings, f"http://127.0.0.1:{port}", http)  # type: ignore[arg-type]  # another process
+        await until(gateway.is_ready, deadline_s=30)
+        async with http.get(gateway.url + "/") as response:
+            assert (response.status, "not built" in await response.text()) == (503, True)
+    process.send_signal(signal.SIGTERM)
+    output, _ = await asyncio.wait_for(process.communicate(), timeout=10)
+    assert process.returncode == 0
+    assert (tmp_path / "own.key").read_text().strip() not in output.decode()

@@ -1,0 +1,67 @@
+// The gateway's REST calls. Every failure is a Problem (RFC 9457) that an operator can read.
+import type { Lineage, Principal } from "./model";
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly title: string,
+    readonly detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const init: RequestInit = { method, credentials: "same-origin", headers: { Accept: "application/json" } };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { Accept: "application/json", "Content-Type": "application/json" };
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new Problem(0, "unreachable", "No connection", "The gateway does not answer. Nothing was changed.");
+  }
+  const text = await response.text();
+  if (!response.ok) throw toProblem(response.status, text);
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+function toProblem(status: number, text: string): Problem {
+  let fields: Record<string, unknown> = {};
+  try {
+    fields = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    // A proxy in between may answer in HTML; the status alone then has to do.
+  }
+  const field = (name: string, otherwise: string): string => {
+    const value = fields[name];
+    return typeof value === "string" && value ? value : otherwise;
+  };
+  return new Problem(
+    status,
+    field("code", `http_${status}`),
+    field("title", `Error ${status}`),
+    field("detail", "The gateway gave no reason."),
+  );
+}
+
+const id = encodeURIComponent;
+
+export const api = {
+  signIn: (key: string): Promise<Principal> => call("POST", "/v1/session", { key }),
+  whoAmI: (): Promise<Principal> => call("GET", "/v1/session"),
+  signOut: (): Promise<void> => call("DELETE", "/v1/session"),
+  acknowledge: (alert: string): Promise<unknown> => call("POST", `/v1/alerts/${id(alert)}/ack`, {}),
+  approve: (task: string, plan_hash: string, reason: string): Promise<unknown> =>
+    call("POST", `/v1/tasks/${id(task)}/approve`, reason ? { plan_hash, reason } : { plan_hash }),
+  reject: (task: string, plan_hash: string, reason: string): Promise<unknown> =>
+    call("POST", `/v1/tasks/${id(task)}/reject`, { plan_hash, reason }),
+  lineage: (of: string): Promise<Lineage> => call("GET", `/v1/lineage/${id(of)}`),
+};
+
+export function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem(0, "internal", "Unexpected error", String(error));
+}

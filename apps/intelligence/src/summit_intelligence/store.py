@@ -1,0 +1,122 @@
+"""The world as intelligence sees it, and its own part of it: incidents, alerts, advisories. All of it lives in the
+world stream; here is only the mirror of it and an index. What was written is read back at once."""
+
+from datetime import datetime
+from typing import Final, Literal, TypeVar
+
+import msgspec
+from summit_core import wire
+from summit_core.bus import Change, Mirror, WorldWriter
+from summit_core.errors import UnavailableError
+from summit_core.ids import new_id
+from summit_core.model import Advisory, Alert, Entity, Incident, WorldEvent, WorldType
+
+from summit_intelligence.rules.alerts import ACTIVE, silence_key
+from summit_intelligence.rules.incidents import is_open
+
+TYPES: Final[tuple[WorldType, ...]] = ("entities", "incidents", "alerts", "advisories")
+OwnType = Literal["incidents", "alerts", "advisories"]
+T = TypeVar("T", Incident, Alert, Advisory)
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_kind_of = msgspec.json.Decoder(_Kind).decode
+_entity_of = msgspec.json.Decoder(Entity).decode
+
+
+class Store:
+    """Reads from the mirror; writes one object at a time, each under the version that it replaces."""
+
+    def __init__(self, mirror: Mirror, writer: WorldWriter) -> None:
+        self._mirror, self._writer = mirror, writer
+        self.hazards: dict[str, Entity] = {}
+        self.devices: dict[str, Entity] = {}
+        """Assets and sensors."""
+        self.incidents: dict[str, Incident] = {}
+        self.silences: dict[str, str] = {}
+        """The active alert of each dedupe key of a silence."""
+        mirror.listen(self._take_in)
+
+    def check_ready(self) -> None:
+        """Raise :class:`UnavailableError` until the world stream has been read to its end."""
+        if not self._mirror.ready.is_set():
+            raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
+
+    def open_incidents(self) -> list[Incident]:
+        return [incident for incident in self.incidents.values() if is_open(incident)]
+
+    def alert(self, key: str) -> Alert | None:
+        found = self._mirror.get("alerts", key, Alert)
+        return found[0] if found else None
+
+    def advisory(self, key: str) -> Advisory | None:
+        found = self._mirror.get("advisories", key, Advisory)
+        return found[0] if found else None
+
+    def silence(self, entity_id: str) -> Alert | None:
+        """The active alert about the silence of an entity."""
+        key = self.silences.get(silence_key(entity_id))
+        return self.alert(key) if key else None
+
+    def version(self, type_: OwnType, key: str) -> int:
+        """The version of an object; 0 where there is none."""
+        change = self._mirror.changes(type_).get(key)
+        return change.seq if change else 0
+
+    async def put(self, type_: OwnType, body: T, *, at: datetime, event_id: str | None = None) -> T:
+        """Write the object, if it is still the one that we read; ``event_id`` names a cause that may come again."""
+        event = WorldEvent(
+            id=event_id or new_id(),
+            type=type_,
+            key=body.id,
+            op="upsert",
+            source="intelligence",
+            at=at,
+            causes=body.causes,
+            body=msgspec.Raw(wire.encode(body)),
+        )
+        seq = await self._writer.put(
+            type_,
+            body.id,
+            body,
+            at=at,
+            causes=body.causes,
+            expected=self.version(type_, body.id),
+            event_id=event.id,
+        )
+        self._mirror.apply(Change(seq, event))
+        return body
+
+    def _take_in(self, change: Change) -> None:
+        event = change.event
+        if event.type == "entities":
+            self._take_entity(event)
+        elif event.op == "delete":
+            self.incidents.pop(event.key, None)
+        elif event.type == "incidents":
+            self.incidents[event.key] = msgspec.json.decode(event.body, type=Incident)
+        elif event.type == "alerts":
+            self._take_alert(msgspec.json.decode(event.body, type=Alert))
+
+    def _take_entity(self, event: WorldEvent) -> None:
+        """Tracks are many and none of our business, so only the kind of each is looked at."""
+        if event.op == "delete":
+            self.hazards.pop(event.key, None)
+            self.devices.pop(event.key, None)
+            return
+        kind = _kind_of(event.body).kind
+        if kind == "hazard":
+            self.hazards[event.key] = _entity_of(event.body)
+        elif kind in {"asset", "sensor"}:
+            self.devices[event.key] = _entity_of(event.body)
+
+    def _take_alert(self, alert: Alert) -> None:
+        if not alert.dedupe_key.startswith(silence_key("")):
+            return
+        if alert.state in ACTIVE:
+            self.silences[alert.dedupe_key] = alert.id
+        elif self.silences.get(alert.dedupe_key) == alert.id:
+            del self.silences[alert.dedupe_key]

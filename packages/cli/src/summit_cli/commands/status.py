@@ -1,0 +1,60 @@
+"""`summit status`: each service with its reasons, each source with its account."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from summit_cli import endpoints_file
+from summit_cli.commands import options
+from summit_cli.endpoints_file import Endpoints
+from summit_cli.gateway import Gateway
+from summit_cli.supervisor.probe import readiness
+from summit_cli.supervisor.services import GATEWAY
+
+_COLUMNS = ("id", "freshness", "received", "stored", "duplicate", "rejected", "late", "gaps", "last_heard")
+
+
+@click.command()
+@options.state_dir
+@options.as_json
+def status(state_dir: Path, as_json: bool) -> None:
+    """Show whether each service is ready, and why not, and what became of what each source sent."""
+    endpoints = endpoints_file.read(state_dir / "endpoints.json")
+    state = asyncio.run(_state(endpoints))
+    if as_json:
+        click.echo(json.dumps(state))
+        return
+    for name, reasons in state["services"].items():
+        click.echo(f"{name:14} {'ready' if not reasons else 'NOT READY'}")
+        for what, reason in reasons.items():
+            click.echo(f"{'':14}   {what}: {reason}")
+    _print_sources(state["sources"])
+
+
+async def all_readiness(endpoints: Endpoints) -> dict[str, dict[str, str]]:
+    """The reasons of each service; empty for one that is ready."""
+    names = list(endpoints.services)
+    answers = await asyncio.gather(*(readiness(endpoints.services[name]) for name in names))
+    return dict(zip(names, answers, strict=True))
+
+
+async def _state(endpoints: Endpoints) -> dict[str, Any]:
+    services = await all_readiness(endpoints)
+    sources: list[dict[str, Any]] = []
+    if not services.get(GATEWAY):  # one that does not answer would only make us wait
+        async with Gateway(endpoints) as gateway:
+            sources = (await gateway.get("/v1/sources")).get("items", [])
+    return {"gateway": endpoints.gateway, "services": services, "sources": sources}
+
+
+def _print_sources(sources: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(name.replace("_", " ") for name in _COLUMNS), title=f"{len(sources)} sources")
+    for source in sources:
+        table.add_row(*(str(source.get(name, "")) for name in _COLUMNS))
+    Console().print(table)

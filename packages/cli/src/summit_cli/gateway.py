@@ -1,0 +1,97 @@
+"""The gateway as the command line speaks to it: one pool, the administrator's key, errors that say what to do."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import click
+import msgspec
+
+from summit_cli import endpoints_file
+from summit_cli.endpoints_file import Endpoints
+
+RETRIABLE = {429, 502, 503, 504}
+GIVE_UP_AFTER_S = 60.0
+
+
+class Gateway:
+    """An open session with the gateway of an installation."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._base = endpoints.gateway
+        self._headers = {"Authorization": f"Bearer {endpoints_file.admin_key(endpoints)}"}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=30.0, connect=2.0)
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(
+        self, method: str, path: str, *, body: bytes | None = None, params: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Status and decoded answer. While the gateway is away or busy it tries again, as ``Retry-After`` says."""
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + GIVE_UP_AFTER_S, 0.2
+        while True:
+            try:
+                status, answer, retry_after = await self._once(method, path, body, params)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                status, answer, retry_after = 503, {"detail": str(error) or type(error).__name__}, None
+            if status not in RETRIABLE:
+                return status, answer
+            wait = pause if retry_after is None else retry_after
+            if loop.time() + wait > deadline:
+                raise click.ClickException(
+                    f"the gateway {self._base} was away for {GIVE_UP_AFTER_S:.0f} s ({_detail(answer)}); "
+                    "see `summit status`"
+                )
+            await asyncio.sleep(wait)
+            pause = min(5.0, pause * 2)
+
+    async def get(self, path: str, **params: str) -> Any:
+        """The answer of a GET that must succeed."""
+        status, answer = await self.ask("GET", path, params=params)
+        return _successful(status, answer)
+
+    async def post(self, path: str, body: object) -> Any:
+        """The answer of a POST that must succeed."""
+        status, answer = await self.ask("POST", path, body=msgspec.json.encode(body))
+        return _successful(status, answer)
+
+    async def _once(
+        self, method: str, path: str, body: bytes | None, params: dict[str, str] | None
+    ) -> tuple[int, Any, float | None]:
+        if self._session is None:
+            raise RuntimeError("use `async with Gateway(...)`")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        async with self._session.request(
+            method, self._base + path, data=body, params=params, headers=headers
+        ) as response:
+            content = await response.read()
+            wait = response.headers.get("Retry-After", "")
+            return response.status, _decoded(content), float(wait) if wait.isdigit() else None
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content) if content else {}
+    except msgspec.DecodeError:
+        return {"detail": content[:200].decode(errors="replace")}
+
+
+def _detail(answer: Any) -> str:
+    return str(answer.get("detail") or answer.get("code") or answer) if isinstance(answer, dict) else str(answer)
+
+
+def _successful(status: int, answer: Any) -> Any:
+    if status >= 400:
+        raise click.ClickException(f"the gateway refused ({status}): {_detail(answer)}")
+    return answer

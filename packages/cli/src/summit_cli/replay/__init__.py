@@ -1,0 +1,1 @@
+"""Recordings through the public ingest: one reader for each format, one sender."""

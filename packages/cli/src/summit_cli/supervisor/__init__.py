@@ -1,0 +1,1 @@
+"""Starts the processes of one installation, keeps them running and stops them together."""

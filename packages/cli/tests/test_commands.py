@@ -1,0 +1,149 @@
+"""The commands as a person types them: exit codes and messages that say what to do."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from summit_cli import endpoints_file
+from summit_cli.commands.measure import tree_memory
+from summit_cli.endpoints_file import Endpoints
+from summit_cli.main import main
+
+STORED: set[str] = set()
+
+
+class _Gateway(BaseHTTPRequestHandler):
+    """The few calls that the commands make."""
+
+    ready = True
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/readyz"):
+            self._answer(200 if self.ready else 503, {"reasons": {} if self.ready else {"database": "away"}})
+        elif self.path.startswith("/v1/sources"):
+            self._answer(200, {"items": [{"id": "cam-1", "received": 5, "stored": 4, "rejected": 1}]})
+        else:
+            self._answer(200, {"count": len(STORED)})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.headers["Authorization"] != "Bearer the-key":
+            self._answer(401, {"code": "unauthenticated", "detail": "wrong key"})
+        elif self.path == "/v1/keys":
+            self._answer(201, {"id": "k-1", "key": "shown-once", **body})
+        else:
+            STORED.update(item["id"] for item in body)
+            self._answer(202, {"accepted": len(body), "rejected": [], "ids": []})
+
+    def _answer(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    STORED.clear()
+    _Gateway.ready = True
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Gateway)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    (tmp_path / "admin.key").write_text("the-key\n")
+    made = Endpoints(
+        gateway=url,
+        nats="",
+        postgres="",
+        services={"api-gateway": url},
+        admin_key_file=str(tmp_path / "admin.key"),
+        pid=os.getpid(),
+    )
+    endpoints_file.write(tmp_path / "endpoints.json", made)
+    yield tmp_path
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, list(arguments))
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "health", "key", "measure", "replay"])
+def test_every_command_explains_itself(command: str) -> None:
+    code, output = run(command, "--help")
+    assert code == 0
+    assert "Usage: " in output
+
+
+def test_usage_errors_exit_with_2() -> None:
+    assert run("dance")[0] == 2
+    assert run("up", "--port", "0")[0] == 2
+
+
+def test_without_an_installation_the_message_says_how_to_start(tmp_path: Path) -> None:
+    for command in (("status",), ("health",), ("measure", "memory")):
+        code, output = run(*command, "--state-dir", str(tmp_path))
+        assert code == 1
+        assert "summit up" in output
+    assert run("down", "--state-dir", str(tmp_path)) == (0, f"nothing runs on {tmp_path}\n")
+
+
+def test_health_is_an_exit_code(state: Path) -> None:
+    assert run("health", "--state-dir", str(state)) == (0, "ready\n")
+    _Gateway.ready = False
+    assert run("health", "--state-dir", str(state)) == (1, "api-gateway: database: away\n")
+
+
+def test_status_shows_services_and_sources(state: Path) -> None:
+    code, output = run("status", "--state-dir", str(state))
+    assert code == 0
+    assert "cam-1" in output
+    shown = json.loads(run("status", "--json", "--state-dir", str(state))[1])
+    assert shown["services"] == {"api-gateway": {}}
+    assert shown["sources"][0]["stored"] == 4
+
+
+def test_a_key_is_made_and_a_wrong_administrator_key_is_named(state: Path) -> None:
+    code, output = run("key", "create", "radio", "--role", "device", "--state-dir", str(state))
+    assert (code, output.splitlines()[0]) == (0, "shown-once")
+    (state / "admin.key").write_text("another")
+    code, output = run("key", "create", "radio", "--role", "device", "--state-dir", str(state))
+    assert code == 1
+    assert "wrong key" in output
+
+
+def test_replay_twice_stores_once(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "walk.csv"
+    file.write_text("time,lat,lon\n2024-01-01T00:00:00Z,1,2\n2024-01-01T00:00:01Z,1,2\n2024-01-01T00:00:01Z,x,2\n")
+    arguments = ("replay", str(file), "--endpoints", str(state / "endpoints.json"), "--json")
+    first, second = (json.loads(run(*arguments)[1]) for _ in range(2))
+    assert (first["records"], first["stored"], first["duplicate"], first["rejected"]) == (3, 2, 0, 1)
+    assert (second["stored"], second["duplicate"], second["complete"]) == (0, 2, True)
+    code, output = run(*arguments[:-1])
+    assert code == 0
+    assert "invalid_field" in output
+
+
+def test_replay_of_a_file_in_another_format_says_so(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "walk.csv"
+    file.write_text("not json")
+    code, output = run("replay", str(file), "--format", "adsb", "--endpoints", str(state / "endpoints.json"))
+    assert code == 1
+    assert "is not adsb" in output
+
+
+def test_memory_of_a_process_tree() -> None:
+    measured = tree_memory(os.getpid())
+    assert measured["pss_mb"] >= measured["by_process"]["supervisor"] > 1

@@ -1,0 +1,77 @@
+"""The scripts behind the Makefile tell the truth, above all when something is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SUMMARY = ROOT / "scripts" / "test_summary.py"
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> tuple[int, list[str]]:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def junit(path: Path, *inside: str) -> Path:
+    cases = "".join(f"<testcase>{each}</testcase>" for each in inside)
+    path.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+    return path
+
+
+def test_the_summary_adds_up(tmp_path: Path) -> None:
+    one = junit(tmp_path / "1.xml", "", "", "<skipped/>")
+    two = junit(tmp_path / "2.xml", "")
+    assert run(sys.executable, SUMMARY, one, two) == (0, ["3 passed, 0 failed, 1 skipped"])
+
+
+def test_the_summary_masks_nothing(tmp_path: Path) -> None:
+    red = junit(tmp_path / "1.xml", "<failure/>", "<error/>", "")
+    code, lines = run(sys.executable, SUMMARY, red, tmp_path / "absent.xml", "failed:lint", "skipped:browser (why)")
+    assert code == 1
+    assert lines[-1] == "1 passed, 4 failed, 1 skipped"
+    assert "SKIPPED step: browser (why)" in lines
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A small repository with the limits script in it."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "check_limits.py").write_text((ROOT / "scripts" / "check_limits.py").read_text())
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    return tmp_path
+
+
+def limits(repository: Path) -> tuple[int, list[str]]:
+    return run(sys.executable, repository / "scripts" / "check_limits.py", cwd=repository)
+
+
+def test_limits_are_kept(repository: Path) -> None:
+    assert limits(repository) == (0, ["limits: 0 violations"])
+
+
+def test_limits_list_each_violation(repository: Path) -> None:
+    (repository / "long.py").write_text("x = 1\n" * 401)
+    (repository / "long.tsx").write_text("//\n" * 251)
+    (repository / "function.py").write_text("def f() -> None:\n" + "    x = 1\n" * 60)
+    (repository / "broad.py").write_text("try:\n    x = 1\nexcept (OSError, Exception):\n    x = 2\n")
+    (repository / "wrong.py").write_text("def\n")
+    code, lines = limits(repository)
+    assert code == 1
+    assert [line.split(":")[0] for line in lines[:-1]] == ["broad.py", "function.py", "long.py", "long.tsx", "wrong.py"]
+
+
+def test_only_the_supervision_point_catches_everything(repository: Path) -> None:
+    point = repository / "packages" / "core" / "src" / "summit_core" / "supervise.py"
+    point.parent.mkdir(parents=True)
+    point.write_text("try:\n    x = 1\nexcept Exception:\n    x = 2\n")
+    assert limits(repository)[0] == 0
+
+
+def test_make_help_names_every_public_target() -> None:
+    code, lines = run("make", "help")
+    assert code == 0
+    named = {line.split()[0].replace("\x1b[1m", "") for line in lines if "\x1b[1m" in line}
+    assert {"help", "setup", "run", "test", "check", "e2e", "bench", "up", "down", "health", "clean"} <= named
