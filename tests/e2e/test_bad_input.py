@@ -70,19 +70,19 @@ async def test_every_bad_message_is_a_dead_letter_and_the_next_good_one_arrives(
     async def stored() -> bool:
         return (await api.get(f"/v1/observations/count?source={source}"))["count"] == 1
 
-    await eventually(stored, within_s=10, what="the good observation after the bad ones")
+    assert await eventually(stored, within_s=10, what="the good observation after the bad ones")
     expected = sorted(code for _, _, code in corpus(source).values())
 
     async def counted() -> bool:
         return sorted(await dead_letter_codes(api, door)) == expected
 
-    await eventually(counted, within_s=10, what=f"dead letters {expected}")
+    assert await eventually(counted, within_s=10, what=f"dead letters {expected}")
 
     async def accounted() -> bool:
         account = await api.get(f"/v1/sources/{source}")
         return account["stored"] == 1 and account["rejected"] >= 3
 
-    await eventually(accounted, within_s=10, what="the account of the source")
+    assert await eventually(accounted, within_s=10, what="the account of the source")
 
 
 async def test_http_answers_each_with_its_error(system: Any, api: Any, eventually: Any) -> None:
@@ -102,12 +102,12 @@ async def test_http_answers_each_with_its_error(system: Any, api: Any, eventuall
     async def stored() -> bool:
         return (await api.get("/v1/observations/count?source=bad-http"))["count"] == 1
 
-    await eventually(stored, within_s=10, what="the good observation")
+    assert await eventually(stored, within_s=10, what="the good observation")
 
     async def counted() -> bool:
         return len(await dead_letter_codes(api, "http")) == len(corpus("")) + 1
 
-    await eventually(counted, within_s=10, what="dead letters of http")
+    assert await eventually(counted, within_s=10, what="dead letters of http")
 
 
 async def test_a_wrong_key_opens_no_door(system: Any, eventually: Any) -> None:

@@ -11,7 +11,7 @@ from summit_core.bus import Bus, Change, Delivery, Mirror, consume
 from summit_core.bus.streams import DEADLETTER_SUBJECT, TASKS
 from summit_core.clock import Clock
 from summit_core.errors import InputError
-from summit_core.ids import new_id
+from summit_core.ids import derived_id
 from summit_core.model import DeadLetter, Task, TaskStatus
 from summit_core.observability.health import HealthMonitor
 
@@ -67,7 +67,7 @@ class Worker:
         STATUSES_REFUSED.labels(code=error.code.value).inc()
         log.warning("task status refused", asset=asset, code=error.code.value, error=error.detail)
         letter = DeadLetter(
-            id=new_id(),
+            id=derived_id(delivery.timestamp, delivery.subject, delivery.data),
             at=self._clock.now(),
             door="mqtt",
             subject=delivery.subject[:200],

@@ -22,6 +22,7 @@ from summit_core.observability.metrics import CONSUMED, LAG
 
 EXPIRES_S: Final = 3.0
 ACK_WAIT_S: Final = 30.0
+UNSTORED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Delivery:
     pending: int
     reply: str
     headers: dict[str, str] = field(default_factory=dict)
-    timestamp: datetime = datetime.fromtimestamp(0, UTC)
+    timestamp: datetime = UNSTORED
     delivered: int = 0
     """Counts the messages that the broker sent to this consumer, from 1."""
 
