@@ -48,7 +48,6 @@ export class History {
   }
 
   private count(at: number): void {
-    this.since ??= at;
     const bin = Math.floor(at / BIN_MS);
     this.bins.set(bin, (this.bins.get(bin) ?? 0) + 1);
     if (this.bins.size > (2 * SPAN_MS) / BIN_MS) {

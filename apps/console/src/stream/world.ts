@@ -33,6 +33,7 @@ export class World {
       case "snapshot":
         this.snapshot = new Set();
         this.clockOffsetMs = offset(frame.server_time, now);
+        this.history.since ??= now + this.clockOffsetMs;
         break;
       case "snapshot-end":
         this.endSnapshot(frame.seq);

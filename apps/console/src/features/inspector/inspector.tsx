@@ -58,7 +58,8 @@ function useShown(selection: Selection | null): { title: string; shown: Selectio
   if (urgent) return { title: "Decision waiting", shown: { type: "tasks", key: urgent.id } };
   const running = tasks.find(({ state }) => !isOver(state));
   if (running) return { title: "Task under way", shown: { type: "tasks", key: running.id } };
-  return { title: "Incident", shown: incident ? { type: "incidents", key: incident.id } : null };
+  if (incident) return { title: "Incident", shown: { type: "incidents", key: incident.id } };
+  return { title: "Selection", shown: null };
 }
 
 function Body({ selection: { type, key } }: { selection: Selection }) {

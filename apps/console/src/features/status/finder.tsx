@@ -24,6 +24,8 @@ export function Finder() {
     if (!hit) return;
     select({ type: hit.type, key: hit.key });
     setText("");
+    // Back to the page's own keys: Esc, f, j and k.
+    document.getElementById("map")?.focus();
   };
   const onKeyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
     if (event.key === "ArrowDown") setActive(Math.min(active + 1, hits.length - 1));

@@ -7,7 +7,7 @@ import { age, capital, clockZ, words } from "@/lib/format";
 import { mainIncident } from "@/lib/incidents";
 import type { IncidentState } from "@/lib/model";
 import { useUi } from "@/state/ui";
-import type { LinkView } from "@/stream/link";
+import { type LinkView, STALE_MS } from "@/stream/link";
 import { useLink, useList, useServerNow } from "@/stream/use-stream";
 import { Finder } from "./finder";
 
@@ -62,13 +62,14 @@ function LinkChip() {
   const { state, ageMs } = useLink();
   const { word, tone } = CHIP[state];
   const fresh = ageMs !== null && ageMs < 10_000;
+  const upstream = state === "stale" && ageMs !== null && ageMs < STALE_MS;
   return (
     <div
       className={`flex h-[22px] shrink-0 items-center gap-1.5 rounded-sm border px-2 text-xs font-semibold ${tone}`}
-      title="Age of the last message from the gateway"
+      title={upstream ? "The gateway answers, but its own picture is old" : "Age of the last message from the gateway"}
     >
       <span aria-hidden className="size-1.5 rounded-full bg-current" />
-      <span role="status">{word}</span>
+      <span role="status">{upstream ? "SOURCE STALE" : word}</span>
       {ageMs !== null && (
         <span className="min-w-[38px] text-right font-mono font-medium">
           {fresh ? `${(ageMs / 1000).toFixed(1)} s` : age(ageMs)}
