@@ -1,6 +1,7 @@
 """The whole system as its user starts it: `summit up`, real processes, public interfaces only."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -55,8 +56,7 @@ class System:
         started = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=20)
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._close()
         return time.monotonic() - started
 
     def run(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
@@ -71,15 +71,30 @@ class System:
         )
 
     def processes(self, name: str) -> list[int]:
-        """The ids of the running processes of one service, found by their command line."""
+        """The ids of the running processes of one service: children of our supervisor with that module name."""
         found = []
         for folder in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 words = (folder / "cmdline").read_bytes().split(b"\0")
-                environment = (folder / "environ").read_bytes()
-                if name.encode() in words and str(self.state_dir).encode() in environment:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if name.encode() in words and parent == self.pid:
                     found.append(int(folder.name))
         return found
+
+    def children(self) -> list[int]:
+        """Every process that the supervisor started and that still runs."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def die(self) -> None:
+        """kill -9 of the supervisor itself."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
 
     def kill(self, name: str) -> None:
         """kill -9 every process of one service."""
@@ -131,7 +146,7 @@ class Api:
     async def post(self, path: str, body: Any = None, *, data: bytes | None = None, **headers: str) -> tuple[int, Any]:
         content = json.dumps(body).encode() if data is None else data
         named = {"Content-Type": "application/json"} | headers
-        async with self.session.post(self.base + path, data=content, headers=named) as response:
+        async with self.session.post(self.base + path, data=io.BytesIO(content), headers=named) as response:
             return response.status, await response.json(content_type=None)
 
 

@@ -1,18 +1,12 @@
 """Reads of the picture, calls passed on, the console's files, the OpenAPI page."""
 
-import asyncio
 import json
-import signal
-import sys
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 import jsonschema
 from gateway_harness import INLINE, SERVICE_KEY, Gateway, Upstream, World, free_port, until
 from summit_gateway.access import ACCESS
 from summit_gateway.console.csp import inline_scripts, policy
-from summit_gateway.settings import GatewaySettings
 
 
 async def test_lists_and_objects(gateway: Gateway, world: World) -> None:
@@ -135,31 +129,3 @@ async def test_the_openapi_page(gateway: Gateway) -> None:
             assert operation["summary"]
             assert "application/problem+json" in operation["responses"]["default"]["content"]
             assert method != "POST" or operation["requestBody"]["content"]["application/json"]["schema"]
-
-
-async def test_as_its_own_process(settings: GatewaySettings, tmp_path: Path) -> None:
-    """``python -m summit_gateway`` starts, gets ready, and ends cleanly on SIGTERM."""
-    port = free_port()
-    environment = {
-        "SUMMIT_NATS_URL": settings.nats_url.get_secret_value(),
-        "SUMMIT_DATABASE_URL": settings.database_url.get_secret_value(),
-        "SUMMIT_SERVICE_KEY": SERVICE_KEY,
-        "SUMMIT_SESSION_SECRET": "s" * 40,
-        "SUMMIT_ADMIN_KEY_FILE": str(tmp_path / "own.key"),
-        "SUMMIT_PORT": str(port),
-        "SUMMIT_FABRIC_URL": settings.fabric_url,
-        "SUMMIT_INTELLIGENCE_URL": settings.intelligence_url,
-        "SUMMIT_TASKING_URL": settings.tasking_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "summit_gateway", env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    async with aiohttp.ClientSession() as http:
-        gateway = Gateway(None, settings, f"http://127.0.0.1:{port}", http)  # type: ignore[arg-type]  # another process
-        await until(gateway.is_ready, deadline_s=30)
-        async with http.get(gateway.url + "/") as response:
-            assert (response.status, "not built" in await response.text()) == (503, True)
-    process.send_signal(signal.SIGTERM)
-    output, _ = await asyncio.wait_for(process.communicate(), timeout=10)
-    assert process.returncode == 0
-    assert (tmp_path / "own.key").read_text().strip() not in output.decode()

@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 import aiohttp
-from gateway_harness import Gateway, World
+from gateway_harness import Gateway, World, running
+from summit_gateway.settings import GatewaySettings
 
 
 async def _next(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
@@ -138,10 +139,29 @@ async def test_a_slow_client_is_brought_to_the_latest_state(gateway: Gateway, wo
         for _ in range(15):  # far more than the sockets on the way can hold while nobody reads
             last = max(await asyncio.gather(*(world.put(f"k{n % 10}", lat=30 + n / 1000) for n in range(400))))
         objects: dict[str, int] = {}
+        received = skipped = 0
         while max(objects.values(), default=0) < last:
             frame = await _next_change(slow)
             if frame["op"] == "upsert":
+                received += 1
                 objects[frame["key"]] = frame["seq"]
+            else:
+                skipped += frame["count"]
+        if received < 6_000:
+            skipped += (await _next_change(slow))["count"]
     _, listed = await gateway.get("/v1/entities")
+    assert received + skipped == 6_000
+    assert skipped > 0
     assert len(objects) == 10
     assert listed["seq"] == last
+
+
+async def test_a_client_goes_on_after_a_restart_of_the_gateway(settings: GatewaySettings, world: World) -> None:
+    await world.put("a")
+    seen = await world.put("b")
+    async with running(settings) as first, _ws(first) as socket:
+        assert (await _snapshot(socket))[1] == seen
+    left = await world.leave("a")
+    async with running(settings) as second, _ws(second, f"?from={seen}") as socket:
+        frame = await _next(socket)
+        assert (frame["op"], frame["key"], frame["seq"]) == ("leave", "a", left)

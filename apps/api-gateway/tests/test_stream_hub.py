@@ -144,7 +144,7 @@ def test_a_new_world_ends_every_reader() -> None:
     client, _, _ = hub.snapshot()
     hub.take(frame(5, KEYS[0]))
     hub.reset()
-    assert client.ended
+    assert isinstance(client.ended, GoneError)
     assert hub.snapshot()[1:] == (0, [])
 
 

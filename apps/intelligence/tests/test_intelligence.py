@@ -32,7 +32,7 @@ async def test_a_hazard_makes_one_incident_one_alert_and_one_advisory(world: "Wo
     assert len(written) == 3 and max(written.values()) <= 3
     alert = world.store.alert(alerts.id_of(world.store.incidents[id_]))
     assert alert is not None and alert.incident == id_ and alert.severity is Severity.SEVERE
-    assert not await world.process.health.problems()
+    await world.until(lambda: not world.process.health.loop_problems())
 
 
 async def test_a_restart_changes_nothing(world: "World", make: "Make") -> None:

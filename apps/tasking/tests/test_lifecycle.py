@@ -1,7 +1,7 @@
 """The table of states: whatever assets, people and clocks do, in any order and repeated."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -46,7 +46,7 @@ def task_in(state: TaskState) -> Task:
 def test_the_table_is_whole_and_final_states_end() -> None:
     assert set(NEXT) == set(TaskState)
     assert {state for state, following in NEXT.items() if not following} == {s for s in TaskState if s.final}
-    assert set(SAID) <= {state.value for state in get_args(tuple[tuple(TaskState)]) or TaskState}
+    assert set(SAID) < {state.value for state in TaskState}
 
 
 @given(st.sampled_from(list(TaskState)), steps)
@@ -62,13 +62,6 @@ def test_any_order_of_answers_moves_forward_only(start: TaskState, said: list[tu
         assert ORDER.index(after.state) >= ORDER.index(task.state) and after.progress >= task.progress
         assert tasks.answered(after, status, now, LIMITS) is None, "the same answer again changes nothing"
         task = after
-    assert (
-        start in {TaskState.PROPOSED, TaskState.APPROVED}
-        or start.final
-        or not said
-        or task.state is not start
-        or (start is TaskState.EXECUTING or ORDER.index(TaskState(said[0][0])) <= ORDER.index(start))
-    )
     if start.final or start in {TaskState.PROPOSED, TaskState.APPROVED}:
         assert task == task_in(start), "nothing that an asset says decides, dispatches or revives a task"
 

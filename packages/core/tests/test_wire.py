@@ -40,6 +40,7 @@ def changed(**fields: Any) -> bytes:
         (b"\xff\xfe\x00", ErrorCode.INVALID_UTF8, None),
         (b'{"kind":', ErrorCode.MALFORMED_JSON, None),
         (b"[1]", ErrorCode.INVALID_FIELD, None),
+        (b'{"kind":"report","x":' + b"[" * 60_000 + b"]" * 60_000 + b"}", ErrorCode.MALFORMED_JSON, None),
         (changed(kind="banana"), ErrorCode.UNKNOWN_KIND, "kind"),
         (changed(lat=90.5), ErrorCode.INVALID_FIELD, "lat"),
         (changed(lon=-180.1), ErrorCode.INVALID_FIELD, "lon"),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import HTTPConnection
 from summit_core.bus import Bus, Mirror
 from summit_core.clock import SystemClock
-from summit_core.errors import SummitError
+from summit_core.errors import SummitError, UnavailableError
 from summit_core.http.app import create_app
 from summit_core.http.client import create_session
 from summit_core.observability.health import HealthMonitor
@@ -31,6 +31,7 @@ from summit_gateway.services import Services
 from summit_gateway.sessions.endpoints import sessions_router
 from summit_gateway.sessions.token import SessionTokens
 from summit_gateway.settings import GatewaySettings
+from summit_gateway.stopping import told_of_stop
 from summit_gateway.stream.endpoints import stream_router
 from summit_gateway.stream.hub import Hub
 from summit_gateway.stream.service import feed
@@ -51,7 +52,8 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await _start(services, settings, stack)
-            yield
+            with told_of_stop(lambda: services.hub.end_all(UnavailableError("the gateway stops; connect again"))):
+                yield
 
     async def guard(connection: HTTPConnection) -> None:
         try:
@@ -105,7 +107,11 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     services.upstreams = Upstreams(session, _urls(settings), settings.service_key.get_secret_value())
     services.mirror = Mirror(bus, health)
     feed(services.hub, services.mirror, clock)
-    health.checks |= {"nats": bus.check, "postgres": lambda: _check_database(pool)}
+    health.checks |= {
+        "nats": bus.check,
+        "postgres": lambda: _check_database(pool),
+        "picture": lambda: _check_picture(services.mirror),
+    }
 
     async def first_key() -> None:
         await ensure_first_key(store, settings.admin_key_file, clock)
@@ -128,6 +134,10 @@ async def _stop(task: asyncio.Task[None]) -> None:
 
 async def _check_database(pool: Pool) -> str | None:
     return await check_pool(pool) or await check_revision(pool)
+
+
+async def _check_picture(mirror: Mirror) -> str | None:
+    return None if mirror.ready.is_set() else "the picture is still being loaded"
 
 
 def _urls(settings: GatewaySettings) -> dict[str, str]:

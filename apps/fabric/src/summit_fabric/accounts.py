@@ -1,8 +1,8 @@
 """Loss accounting of a source: pure functions from what came to the numbers.
 
-``received = stored + duplicate + rejected`` holds at every moment. Sequence numbers are counted from the first one that
-was seen: a jump ahead is a gap, a missing number that comes late closes its part of it, and a low number that is *newer*
-than everything before means that the source began to count anew.
+``received = stored + duplicate + rejected`` holds at every moment. Sequence numbers are counted from the first:
+a jump ahead is a gap, a missing number that comes late closes its part of it, and a low number that is *newer* than
+everything before means that the source began to count anew.
 """
 
 from collections.abc import Iterable
@@ -82,9 +82,12 @@ def _enter_one(ledger: Ledger, entry: Entry) -> Ledger:
 
 def _count(ledger: Ledger, seq: int, at: datetime) -> Ledger:
     last = ledger.last_seq
-    if last is None or not 0 <= seq - last <= NEW_COUNT_JUMP:
-        newer = ledger.newest_at is None or at > ledger.newest_at
-        return replace(ledger, last_seq=seq, missing=()) if last is None or newer else _close(ledger, seq)
+    if last is None:
+        return replace(ledger, last_seq=seq)
+    if not 0 <= seq - last <= NEW_COUNT_JUMP:
+        closed = _close(ledger, seq)
+        anew = closed is ledger and (ledger.newest_at is None or at > ledger.newest_at)
+        return replace(ledger, last_seq=seq, missing=()) if anew else closed
     if seq <= last + 1:
         return replace(ledger, last_seq=seq)
     missing = (*ledger.missing, (last + 1, seq - 1))[-MISSING_RANGES_KEPT:]

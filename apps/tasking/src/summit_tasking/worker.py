@@ -52,7 +52,10 @@ class Worker:
             self._health.beat(LOOK)
             await asyncio.sleep(SHORTEST_PAUSE_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LONGEST_PAUSE_S)
+                async with asyncio.timeout(
+                    LONGEST_PAUSE_S
+                ):  # not wait_for: before 3.12 it may swallow our cancellation
+                    await self._changed.wait()
 
     async def _take(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

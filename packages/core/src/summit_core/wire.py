@@ -54,6 +54,8 @@ def decode(data: bytes, type_: type[T]) -> T:
         raise _invalid(error) from None
     except msgspec.DecodeError as error:
         raise _malformed(data, error) from None
+    except RecursionError:
+        raise _too_deep() from None
 
 
 def encode_batch(observations: Sequence[AnyObservation]) -> bytes:
@@ -84,6 +86,8 @@ def decode_observation(
         raise _invalid(error) from None
     except msgspec.DecodeError as error:
         raise _malformed(data, error) from None
+    except RecursionError:
+        raise _too_deep() from None
     if source is not None and observation.source != source:
         raise InputError(
             f"source is {observation.source!r} but the topic belongs to {source!r}; a device writes only as itself",
@@ -147,6 +151,10 @@ def _malformed(data: bytes, error: msgspec.DecodeError) -> InputError:
             field=field,
         )
     return MalformedError(f"not JSON: {str(error).removeprefix('JSON is malformed: ')}")
+
+
+def _too_deep() -> MalformedError:
+    return MalformedError("nested too deeply; send a flat object")
 
 
 def _floats(value: Any) -> Iterable[float]:

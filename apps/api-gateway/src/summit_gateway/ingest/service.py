@@ -11,7 +11,7 @@ from summit_core import wire
 from summit_core.bus import Bus
 from summit_core.bus.streams import DEADLETTER_SUBJECT
 from summit_core.clock import Clock
-from summit_core.errors import ErrorCode, InputError, MalformedError
+from summit_core.errors import ErrorCode, InputError
 from summit_core.ids import new_id
 from summit_core.model import AnyObservation, DeadLetter, Principal, Role
 from summit_core.observability.metrics import RECEIVED, REJECTED
@@ -77,8 +77,6 @@ class Ingest:
                 _check_source(observation, principal)
             except InputError as error:
                 judged.bad.append((index, item, error))
-            except RecursionError:
-                judged.bad.append((index, item, MalformedError("nested too deeply; send a flat object")))
             else:
                 judged.good.append(observation)
         return judged
@@ -130,7 +128,7 @@ def _source_of(item: bytes, principal: Principal) -> str | None:
 def _stated_source(item: bytes) -> str | None:
     try:
         return msgspec.json.decode(item, type=_Source).source
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakSet
 
-from summit_core.errors import GoneError
+from summit_core.errors import GoneError, SummitError
 from summit_core.model import WorldType
 
 from summit_gateway.stream.frames import Frame, ObjectKey
@@ -35,7 +35,7 @@ class Client:
     def __init__(self, hub: "Hub", types: frozenset[WorldType] | None, buffer: int) -> None:
         self.types = types
         self.wake = asyncio.Event()
-        self.ended = False
+        self.ended: SummitError | None = None
         self._hub = hub
         self._limit = buffer
         self._queue: deque[Frame] = deque()
@@ -69,8 +69,8 @@ class Client:
         self.wake.clear()
         return taken
 
-    def end(self) -> None:
-        self.ended = True
+    def end(self, why: SummitError) -> None:
+        self.ended = why
         self.wake.set()
 
 
@@ -111,8 +111,12 @@ class Hub:
         self.seq, self.floor = 0, None
         self._ring.clear()
         self._objects.clear()
+        self.end_all(GoneError("the world began anew; connect again without from for a snapshot"))
+
+    def end_all(self, why: SummitError) -> None:
+        """Every client is told why and goes."""
         for client in self._clients:
-            client.end()
+            client.end(why)
         self._clients.clear()
 
     def snapshot(self, types: Iterable[WorldType] | None = None) -> tuple[Client, int, list[Frame]]:

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from summit_core.bus import Change, Mirror
 from summit_core.clock import Clock
-from summit_core.errors import GoneError, InputError, SummitError, UnauthenticatedError
+from summit_core.errors import InputError, SummitError, UnauthenticatedError
 from summit_core.model import WORLD_TYPES, WorldType
 from summit_core.observability.metrics import STREAM_CLIENTS, STREAM_SKIPPED
 
@@ -93,8 +93,8 @@ class Reader:
         next_heartbeat = loop.time() + self._heartbeat_s
         while True:
             await _wait(client.wake, next_heartbeat - loop.time())
-            if client.ended:
-                raise GoneError("the world began anew; connect again without from for a snapshot")
+            if client.ended is not None:
+                raise client.ended
             taken = client.take()
             for frame in taken.frames:
                 yield frame.text, frame.seq

@@ -49,9 +49,9 @@ async def _shut_down(state: StateDir, supervisor: Supervisor, report: Report) ->
 
 
 def _stop_signal() -> asyncio.Event:
-    """Set by the signals that ask for an end. One that the caller ignores (nohup) stays ignored."""
+    """Set by the signals that ask for an end. A hang-up that the caller ignores (nohup) stays ignored."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
     return stop

@@ -1,0 +1,86 @@
+"""The routes of fabric: what was observed, by whom, what was refused, what rests on what."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime
+from starlette.requests import Request
+from starlette.responses import Response
+from summit_core import wire
+from summit_core.http.responses import JSON, json_response, raw_list
+from summit_core.security import service_key
+from summit_core.security.permissions import Permission, require
+
+from summit_fabric.lineage import UUID
+from summit_fabric.queries import Cursor, ObservationFilter
+from summit_fabric.service import FabricService
+
+KEY = r"^[A-Za-z0-9_:\-]{1,64}$"
+Kind = Literal["position", "bearing", "hotspot", "detection", "measurement", "report", "telemetry"]
+KeyPath = Annotated[str, Path(pattern=KEY)]
+UuidPath = Annotated[str, Path(pattern=f"^{UUID.pattern}$")]
+KeyQuery = Annotated[str | None, Query(pattern=KEY)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+CursorQuery = Annotated[str | None, Query(max_length=200)]
+
+
+def fabric_router(service: Callable[[], FabricService], key: str) -> APIRouter:
+    """Every route asks for the service key, and for the permission of the person behind the call."""
+
+    def reader(request: Request) -> None:
+        require(service_key.caller(request.headers, key), Permission.READ)
+
+    router = APIRouter(prefix="/v1", dependencies=[Depends(reader)])
+    _add_observations(router, service)
+    _add_sources(router, service)
+
+    @router.get("/dead-letters", summary="Refused input, newest first")
+    async def dead_letters(limit: Limit = 100, cursor: CursorQuery = None) -> Response:
+        after = Cursor.parse(cursor) if cursor else None
+        letters, more = await service().queries.dead_letters(limit=limit, after=after)
+        return raw_list(map(wire.encode, letters), next_cursor=more.text() if more else None, seq=service().seq)
+
+    @router.get("/lineage/{id}", summary="From anything back to its raw observations")
+    async def lineage(id: KeyPath) -> Response:
+        return json_response(await service().lineage(id))
+
+    return router
+
+
+def _add_observations(router: APIRouter, service: Callable[[], FabricService]) -> None:
+    @router.get("/observations", summary="Stored observations, newest first")
+    async def observations(
+        source: KeyQuery = None,
+        kind: Kind | None = None,
+        recording: KeyQuery = None,
+        since: AwareDatetime | None = None,
+        until: AwareDatetime | None = None,
+        limit: Limit = 100,
+        cursor: CursorQuery = None,
+    ) -> Response:
+        wanted = ObservationFilter(source=source, kind=kind, recording=recording, since=since, until=until)
+        after = Cursor.parse(cursor) if cursor else None
+        bodies, more = await service().queries.observations(wanted, limit=limit, after=after)
+        return raw_list(bodies, next_cursor=more.text() if more else None, seq=service().seq)
+
+    @router.get("/observations/count", summary="How many are stored")
+    async def count(source: KeyQuery = None, recording: KeyQuery = None) -> Response:
+        wanted = ObservationFilter(source=source, recording=recording)
+        return json_response({"count": await service().queries.count(wanted)})
+
+    @router.get("/observations/{id}", summary="One stored observation")
+    async def observation(id: UuidPath) -> Response:
+        return Response(await service().observation(id), media_type=JSON)
+
+
+def _add_sources(router: APIRouter, service: Callable[[], FabricService]) -> None:
+    @router.get("/sources", summary="Loss accounting of every source, by id")
+    async def sources(limit: Limit = 1000, cursor: KeyQuery = None) -> Response:
+        found = await service().sources(limit=limit + 1, after=cursor or "")
+        more = found[limit - 1].id if len(found) > limit else None
+        return raw_list(map(wire.encode, found[:limit]), next_cursor=more, seq=service().seq)
+
+    @router.get("/sources/{id}", summary="Loss accounting of one source")
+    async def source(id: KeyPath) -> Response:
+        return json_response(await service().source(id))

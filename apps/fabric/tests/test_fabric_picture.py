@@ -1,0 +1,264 @@
+"""The picture that fabric keeps, what it answers, and the way back from anything to its observations."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from fabric_harness import Fabric, eventually, good, running, shifted, telemetry
+from summit_core import wire
+from summit_core.bus import Bus, Delivery, Mirror, WorldWriter
+from summit_core.clock import ManualClock
+from summit_core.ids import new_id
+from summit_core.model import (
+    Approval,
+    Decision,
+    Entity,
+    Incident,
+    IncidentState,
+    Plan,
+    Role,
+    Severity,
+    Task,
+    TaskState,
+    Telemetry,
+)
+from summit_core.observability.health import HealthMonitor
+from summit_fabric.keeper import TIMER, Keeper
+
+VIEWER = '{"id":"u","name":"u","role":"viewer"}'
+DEVICE = '{"id":"u","name":"u","role":"device"}'
+
+
+async def entity(bus: Bus, key: str) -> tuple[Entity, int] | None:
+    """The latest version in the stream itself."""
+    mirror = Mirror(bus, HealthMonitor())
+    following = asyncio.create_task(mirror.run())
+    await mirror.ready.wait()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    return mirror.get("entities", key, Entity)
+
+
+async def test_telemetry_is_in_the_picture_and_the_last_will_makes_it_lost(fabric: Fabric) -> None:
+    await fabric.send(
+        "devices.d1.telemetry", telemetry("d1", battery=0.9, home=[39.8, -121.4], capabilities=["camera"])
+    )
+    held, _ = await eventually(lambda: entity(fabric.bus, "d1"))
+    assert (held.kind, held.class_, held.capabilities, held.freshness) == ("asset", "drone", ("camera",), "live")
+    await fabric.send("devices.d1.status", {"status": "offline"})
+
+    async def is_lost() -> bool:
+        found = await entity(fabric.bus, "d1")
+        return found is not None and found[0].freshness == "lost"
+
+    await eventually(is_lost)
+
+    async def account_says_so() -> bool:
+        return (await fabric.account("d1")).get("freshness") == "lost"
+
+    await eventually(account_says_so)
+    await fabric.send("devices.d1.telemetry", telemetry("d1", battery=0.8))
+
+    async def is_live() -> bool:
+        found = await entity(fabric.bus, "d1")
+        return found is not None and found[0].freshness == "live"
+
+    await eventually(is_live)
+    assert not await fabric.letters()
+
+
+async def test_silence_is_seen_and_a_restart_is_not_mistaken_for_one(nats_url: str) -> None:
+    bus = await Bus.connect(nats_url, name="test")
+    await bus.ensure_streams()
+    health = HealthMonitor()
+    health.expect(TIMER)
+    clock = ManualClock(datetime.now(UTC))
+    mirror = Mirror(bus, health)
+    said = Telemetry(
+        id=new_id(), source="d1", observed_at=clock.now(), received_at=clock.now(), category="crew", lat=1.0, lon=2.0
+    )
+    keeper = Keeper(WorldWriter(bus, "fabric"), mirror, clock)
+    loops = [asyncio.create_task(mirror.run())]
+    await keeper.load()
+    batch = Delivery(subject="validated.observations", data=wire.encode_batch([said]), seq=1, pending=0, reply="")
+    await keeper.observations([batch])
+    loops.append(asyncio.create_task(keeper.watch(health)))
+
+    def becomes(freshness: str) -> Callable[[], Awaitable[bool]]:
+        async def is_so() -> bool:
+            found = mirror.get("entities", "d1", Entity)
+            return found is not None and found[0].freshness == freshness
+
+        return is_so
+
+    await eventually(becomes("live"))
+    clock.advance(31)
+    await eventually(becomes("stale"))
+    clock.advance(70)
+    await eventually(becomes("lost"))
+    await keeper.observations([batch])
+    await eventually(becomes("live"))
+    clock.advance(500)
+    again = Keeper(WorldWriter(bus, "fabric"), mirror, clock)
+    await again.load()
+    assert again.freshness_of("d1", None) == "live"
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    await bus.close()
+
+
+async def test_a_stream_of_telemetry_is_written_at_most_five_times_a_second(fabric: Fabric) -> None:
+    await fabric.send("observations.telemetry", telemetry("fast"))
+    _, first = await eventually(lambda: entity(fabric.bus, "fast"))
+    started = asyncio.get_running_loop().time()
+    for number in range(100):
+        await fabric.send("observations.telemetry", telemetry("fast", battery=number / 200))
+        await asyncio.sleep(0.005)
+
+    async def newest() -> int | None:
+        found = await entity(fabric.bus, "fast")
+        return found[1] if found and found[0].health and found[0].health.battery == 99 / 200 else None
+
+    last = await eventually(newest)
+    elapsed = asyncio.get_running_loop().time() - started
+    assert last - first <= 5 * elapsed + 2
+
+
+async def test_a_restart_changes_nothing(nats_url: str, database_url: str) -> None:
+    async with running(nats_url, database_url) as fabric:
+        await fabric.send("observations.measurement", good("st", quantity="wind_speed", value=8.2, unit="m/s"))
+        await fabric.send("observations.telemetry", telemetry("d1"))
+
+        async def both() -> bool:
+            return await entity(fabric.bus, "st") is not None and await fabric.count("d1") == 1
+
+        await eventually(both)
+        before = await entity(fabric.bus, "st")
+    async with running(nats_url, database_url) as fabric:
+        assert await entity(fabric.bus, "st") == before
+        await fabric.send("observations.measurement", good("st", quantity="temperature", value=30, unit="Cel"))
+
+        async def shows_both() -> bool:
+            found = await entity(fabric.bus, "st")
+            return bool(
+                found and found[0].health and found[0].health.activity == "temperature 30 Cel, wind_speed 8.2 m/s"
+            )
+
+        await eventually(shows_both)
+        assert (await fabric.account("d1"))["received"] == 1
+
+
+async def test_pages_filters_and_clear_refusals(fabric: Fabric) -> None:
+    sent = [good("pager", seq=n, observed_at=shifted(-n)) for n in range(7)]
+    await fabric.send("observations.measurement", sent)
+    await fabric.send("observations.telemetry", telemetry("other", recording="r1"))
+
+    async def stored() -> bool:
+        return await fabric.count("pager") == 7 and await fabric.count("other") == 1
+
+    await eventually(stored)
+    seqs, cursor = [], ""
+    while cursor is not None:
+        page = await fabric.get(f"/v1/observations?source=pager&limit=3{cursor and '&cursor=' + cursor}")
+        seqs += [item["seq"] for item in page["items"]]
+        cursor = page["next"]
+    assert seqs == list(range(7))
+    assert len((await fabric.get("/v1/observations?recording=r1&kind=telemetry"))["items"]) == 1
+    assert [one["id"] for one in (await fabric.get("/v1/sources"))["items"]] == ["other", "pager"]
+    page = await fabric.get("/v1/sources?limit=1")
+    assert (await fabric.get(f"/v1/sources?cursor={page['next']}"))["items"][0]["id"] == "pager"
+    for query, field in (
+        ("observations?limit=0", "limit"),
+        ("observations?limit=1001", "limit"),
+        ("observations?kind=banana", "kind"),
+        ("observations?since=2026-01-01T00:00:00", "since"),
+        ("observations?cursor=%00nonsense", "cursor"),
+        ("observations?source=a%20b", "source"),
+        ("observations/not-an-id", "id"),
+        ("dead-letters?cursor=bm9uc2Vuc2U", "cursor"),
+    ):
+        status, answer = await fabric.ask(f"/v1/{query}")
+        assert (status, answer["code"], answer["field"]) == (422, "invalid_field", field), query
+    assert (await fabric.ask(f"/v1/observations/{new_id()}"))[0] == 404
+    assert (await fabric.ask("/v1/lineage/nobody"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["observations", "observations/count", "sources", "sources/x", "dead-letters", "lineage/x"]
+)
+async def test_every_route_asks_for_the_key_and_the_role(fabric: Fabric, path: str) -> None:
+    assert (await fabric.ask(f"/v1/{path}", key=None))[0] == 401
+    assert (await fabric.ask(f"/v1/{path}", key="wrong-key-wrong-key-wrong"))[0] == 401
+    assert (await fabric.ask(f"/v1/{path}", **{"X-Summit-Principal": DEVICE}))[0] == 403
+    assert (await fabric.ask(f"/v1/{path}", **{"X-Summit-Principal": VIEWER}))[0] in {200, 404}
+
+
+async def test_lineage_leads_from_a_task_to_the_observations_and_forgets_no_first_cause(fabric: Fabric) -> None:
+    first, later = new_id(), new_id()
+    for identifier in (first, later):
+        await fabric.send("observations.measurement", good("cam-1", id=identifier))
+    now = datetime.now(UTC)
+    writer = WorldWriter(fabric.bus, "test")
+    fire = Entity(
+        id="fire-1", kind="hazard", owner="fusion", observed_at=now, heard_at=now, updated_at=now, label="Fire"
+    )
+    event_id = new_id()
+    await writer.put("entities", "fire-1", fire, at=now, causes=(first,), event_id=event_id)
+    await writer.put("entities", "fire-1", fire, at=now, causes=(later,))
+    incident = Incident(
+        id="inc-1",
+        title="Smoke",
+        class_="fire",
+        state=IncidentState.SUSPECTED,
+        severity=Severity.SEVERE,
+        opened_at=now,
+        updated_at=now,
+        causes=("fire-1",),
+    )
+    await writer.put("incidents", "inc-1", incident, at=now, causes=("fire-1",))
+    plan = Plan(waypoints=(), distance_m=1, duration_s=1, arrive_s=1, reserve=0.5)
+    task = Task(
+        id="task-1",
+        kind="investigate",
+        title="Look",
+        state=TaskState.APPROVED,
+        asset="d1",
+        plan=plan,
+        plan_hash="h",
+        risk="low",
+        proposed_at=now,
+        updated_at=now,
+        approvals=("app-1",),
+        causes=("inc-1",),
+    )
+    await writer.put("tasks", "task-1", task, at=now, causes=("inc-1",))
+    approval = Approval(
+        id="app-1", task="task-1", decision=Decision.APPROVE, by="Ann", role=Role.COMMANDER, plan_hash="h", at=now
+    )
+    await writer.put("approvals", "app-1", approval, at=now, causes=("task-1",))
+
+    async def complete() -> dict[str, object] | None:
+        found = await fabric.get("/v1/lineage/task-1")
+        types = [node["type"] for node in found["nodes"]]
+        return found if types.count("observation") == 2 and "approval" in types else None
+
+    lineage = msgspec.convert(await eventually(complete), dict)
+    edges = {(edge["from"], edge["to"]) for edge in lineage["edges"]}
+    assert {
+        ("task-1", "app-1"),
+        ("task-1", "inc-1"),
+        ("inc-1", "fire-1"),
+        ("fire-1", first),
+        ("fire-1", later),
+    } <= edges
+    nodes = {node["id"]: node for node in lineage["nodes"]}
+    assert (nodes["app-1"]["title"], nodes["fire-1"]["title"], nodes[first]["source"]) == (
+        "approve by Ann",
+        "Fire",
+        "cam-1",
+    )
+    assert (await fabric.get(f"/v1/lineage/{event_id}"))["id"] == "fire-1"
+    assert (await fabric.get(f"/v1/lineage/{first}"))["edges"] == []
