@@ -109,16 +109,21 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        program = self._cluster.prepare()
+        self._program = self._cluster.prepare()
+        self._spawn()
+        asyncio.run(self._until_ready())
+
+    def _spawn(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                program.argv, env=program.env, stdout=log, stderr=log, **credentials(program.account)
+                self._program.argv, env=self._program.env, stdout=log, stderr=log, **credentials(self._program.account)
             )
-        asyncio.run(self._until_ready())
 
     async def _until_ready(self) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while await self._cluster.problem() is not None:  # noqa: ASYNC110  (another process: nothing to await)
+            while await self._cluster.problem() is not None:
+                if self._process is not None and self._process.poll() is not None:
+                    self._spawn()  # the last processes of a killed server held its memory for a moment longer
                 await asyncio.sleep(0.05)
 
     def kill(self) -> None:

@@ -83,6 +83,8 @@ async function answer(world, request, response) {
     return json(response, PERSON, { "set-cookie": "session=fixture; HttpOnly; SameSite=Strict; Path=/" });
   }
   if (!signedIn(request)) return problem(response, 401, "unauthenticated", "Unauthenticated", "sign in first");
+  if (request.method !== "GET" && request.headers["x-summit-request"] !== "1")
+    return problem(response, 403, "forbidden", "Forbidden", "a change by a session must carry X-Summit-Request: 1");
   if (noun === "session" && request.method === "DELETE")
     return json(response, {}, { "set-cookie": "session=; Max-Age=0; Path=/" });
   if (noun === "session") return json(response, PERSON);

@@ -18,5 +18,5 @@ class GatewaySettings(ServiceSettings):
     console_dir: Path | None = Field(default=None, description="the exported console")
     map_style_url: str | None = Field(default=None, description="another base map; the built-in one when absent")
     map_attribution: str = Field(default="Natural Earth · US Census", description="credit of the base map")
-    map_center: tuple[float, float] = Field(default=(-84.25, 36.59), description="longitude, latitude at first sight")
+    map_center: tuple[float, float] = Field(default=(-121.4, 39.8), description="longitude, latitude at first sight")
     map_zoom: float = Field(default=9.0, ge=0, le=22, description="zoom at first sight")

@@ -13,10 +13,12 @@ export class Problem extends Error {
 }
 
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init: RequestInit = { method, credentials: "same-origin", headers: { Accept: "application/json" } };
+  // The header proves that our own page asks: another site cannot make a browser send it (docs/adr/0005).
+  const headers: Record<string, string> = { Accept: "application/json", "X-Summit-Request": "1" };
+  const init: RequestInit = { method, credentials: "same-origin", headers };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { Accept: "application/json", "Content-Type": "application/json" };
+    headers["Content-Type"] = "application/json";
   }
   let response: Response;
   try {

@@ -35,7 +35,8 @@ export class MapView {
   private hidden: ReadonlySet<LayerName> = new Set();
   private touched = false;
   private fitted: "no" | "entities" | "hazard" = "no";
-  private loaded = false;
+  /** The base map and our layers are there; MapLibre itself never says loaded() while the picture moves. */
+  loaded = false;
   private place: PlaceFinder | null = null;
 
   constructor(

@@ -11,7 +11,7 @@ export function installProbe(world: World, view: MapView): void {
     return slot === undefined ? null : fromMercator(world.entities.x[slot] ?? 0, world.entities.y[slot] ?? 0);
   };
   const probe = {
-    ready: () => world.ready && view.map.loaded(),
+    ready: () => world.ready && view.loaded,
     seq: () => world.lastSeq,
     counts: () => Object.fromEntries(WORLD_TYPES.map((type) => [type, world.count(type)])),
     kinds: () => {

@@ -84,7 +84,7 @@ class Tasking:
                 plan_hash=plan_hash,
                 at=now,
                 reason=reason,
-                causes=(key,),
+                causes=task.causes,  # not the task: it will name this approval among its own causes
             )
             if self._store.approval(approval_id) is None:
                 await self._store.put("approvals", approval, at=now)

@@ -28,11 +28,10 @@ def feed(hub: Hub, mirror: Mirror, clock: Clock) -> None:
     """Let the hub follow the mirror."""
 
     def take(change: Change) -> None:
-        if change.seq <= hub.seq:
-            hub.reset()
         hub.take(frames.of(change), recent=clock.now() - change.event.at < KEPT)
 
     mirror.listen(take)
+    mirror.on_reset.append(hub.reset)
 
 
 def types_of(text: str | None) -> list[WorldType] | None:

@@ -43,7 +43,8 @@ class LineageNode(Struct, frozen=True):
     id: str
     type: str
     title: str
-    at: str
+    at: str | None
+    source: str | None = None
 
 
 class LineageEdge(Struct, frozen=True, rename={"from_": "from"}):
@@ -55,6 +56,7 @@ class Lineage(Struct, frozen=True):
     id: str
     nodes: list[LineageNode]
     edges: list[LineageEdge]
+    truncated: bool = False
 
 
 class Acknowledge(Struct, frozen=True):

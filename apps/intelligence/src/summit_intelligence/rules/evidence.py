@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from summit_core.model import BearingEvidence, Entity, Evidence, Incident
+from summit_core.model import BearingEvidence, Entity, Evidence, Incident, IncidentState
 
 from summit_intelligence.rules.incidents import Sighting, words
 from summit_intelligence.rules.weather import Weather
@@ -23,7 +23,8 @@ def of_fix(incident: Incident, hazard: Entity | None) -> tuple[Evidence, ...]:
     if incident.location is not None and incident.location.cov_m2 is not None:
         where = place(incident.location.lat, incident.location.lon)
         text = f"{where}; {ellipse(incident.location.cov_m2)}"
-        pieces.append(Evidence(id=hazard.id if hazard else incident.id, kind="fix", text=text))
+        by_bearings = hazard if incident.state is IncidentState.SUSPECTED else None
+        pieces.append(Evidence(id=by_bearings.id if by_bearings else incident.id, kind="fix", text=text))
     return tuple(pieces)
 
 

@@ -28,10 +28,10 @@ def severity(class_: str, state: IncidentState, weather: Weather | None) -> tupl
     if weather is None or weather.wind_mps is None or weather.humidity_pct is None:
         return Severity.MODERATE, "moderate: fire or smoke, wind or humidity not known"
     if weather.wind_mps < WINDY_MPS or weather.humidity_pct > DRY_PCT:
-        return Severity.MODERATE, f"moderate: fire or smoke without red flag weather ({weather.text})"
+        return Severity.MODERATE, "moderate: fire or smoke without red flag weather"
     worst = Severity.EXTREME if state is not IncidentState.SUSPECTED else Severity.SEVERE
     limits = f"wind at least {WINDY_MPS} m/s and humidity at most {DRY_PCT:.0f} %"
-    return worst, f"{worst.value}: {state.value} fire or smoke in red flag weather ({limits}; {weather.text})"
+    return worst, f"{worst.value}: {state.value} fire or smoke in red flag weather ({limits})"
 
 
 def worse(one: Severity, other: Severity) -> Severity:

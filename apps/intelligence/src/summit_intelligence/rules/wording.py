@@ -5,6 +5,7 @@ from typing import Final
 from summit_core import geo
 from summit_core.model import Matrix2
 
+ROUND: Final = 0.9
 _POINTS: Final = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
@@ -28,4 +29,6 @@ def direction(deg: float) -> str:
 def ellipse(cov_m2: Matrix2) -> str:
     """The 95 % error ellipse in words."""
     major, minor, along = geo.ellipse(cov_m2)
+    if minor > ROUND * major:
+        return f"95 % of the fix lies within {length(major)}"
     return f"95 % of the fix lies within {length(major)} along {direction(along)} and {length(minor)} across"

@@ -108,7 +108,8 @@ async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIter
                 wanted = batch
                 yield []
             try:
-                first = await asyncio.wait_for(queue.get(), timeout=EXPIRES_S + 2.0)
+                async with asyncio.timeout(EXPIRES_S + 2.0):  # wait_for may swallow a cancellation on Python 3.11
+                    first = await queue.get()
             except TimeoutError:
                 raise UnavailableError(f"the broker is silent on consumer {consumer}") from None
             messages = [first]

@@ -14,6 +14,7 @@ from summit_core.bus.consumer import Delivery, pull
 from summit_core.bus.streams import WORLD
 from summit_core.model import WORLD_TYPES, WorldEvent, WorldObject, WorldType
 from summit_core.observability.health import HealthMonitor
+from summit_core.observability.metrics import UNREADABLE
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T", bound=WorldObject)
@@ -44,6 +45,8 @@ class Mirror:
         self._objects: dict[WorldType, dict[str, Change]] = {type_: {} for type_ in types}
         self._decoded: dict[tuple[WorldType, str], tuple[int, WorldObject]] = {}
         self._listeners: list[Listener] = []
+        self.on_reset: list[Callable[[], None]] = []
+        """Called when the stream began anew and nothing that was known holds any more."""
         self.seq = 0
         self.ready = asyncio.Event()
         health.expect("mirror")
@@ -86,13 +89,22 @@ class Mirror:
         """Follow until an error; run it under ``supervise``."""
         async for deliveries in self._follow():
             for delivery in deliveries:
-                event = _decode_event(delivery.data)
                 self.seq = max(self.seq, delivery.seq)
-                if event.type in self._objects:
-                    self.apply(Change(delivery.seq, event))
+                self._take(delivery)
                 if delivery.pending == 0:
                     self.ready.set()
             self._health.beat("mirror")
+
+    def _take(self, delivery: Delivery) -> None:
+        """One message that nobody can read must not stop the picture: it is counted, logged and passed over."""
+        try:
+            event = _decode_event(delivery.data)
+        except msgspec.DecodeError as error:
+            UNREADABLE.inc()
+            log.error("unreadable world event", subject=delivery.subject, seq=delivery.seq, error=str(error))
+            return
+        if event.type in self._objects:
+            self.apply(Change(delivery.seq, event))
 
     async def _follow(self) -> AsyncIterator[list[Delivery]]:
         info = await self._bus.jetstream.stream_info(WORLD)
@@ -115,6 +127,8 @@ class Mirror:
             yield deliveries
 
     def _forget(self) -> None:
+        for start_again in self.on_reset:
+            start_again()
         self.seq = 0
         self._decoded.clear()
         for objects in self._objects.values():

@@ -11,6 +11,7 @@ from summit_core.ids import new_id
 from summit_core.observability.metrics import HTTP_DURATION, HTTP_REQUESTS
 
 REQUEST_ID_HEADER = b"x-request-id"
+STREAM_ROUTE = "/v1/stream"
 _acceptable = re.compile(rb"^[A-Za-z0-9\-]{8,64}$")
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,8 @@ class RequestMiddleware:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         HTTP_REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
-        HTTP_DURATION.labels(self._service, scope["method"], route).observe(seconds)
+        if route != STREAM_ROUTE:  # it lasts as long as the client looks, which says nothing about latency
+            HTTP_DURATION.labels(self._service, scope["method"], route).observe(seconds)
         if route not in {"/livez", "/readyz", "/metrics"}:
             log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 

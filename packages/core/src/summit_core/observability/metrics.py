@@ -17,6 +17,7 @@ DUPLICATE = Counter("summit_observations_duplicate_total", "Observations that we
 CONSUMED = Counter("summit_messages_consumed_total", "Messages taken from a stream", ["consumer"])
 LAG = Gauge("summit_consumer_lag_messages", "Messages that wait for a consumer", ["consumer"])
 WORLD_EVENTS = Counter("summit_world_events_total", "Changes of the world model published", ["type"])
+UNREADABLE = Counter("summit_world_events_unreadable_total", "World events that could not be decoded")
 INGEST_TO_VISIBLE = Histogram(
     "summit_ingest_to_visible_seconds",
     "From arrival of an observation to the change of the picture",
