@@ -101,7 +101,9 @@ class Mirror:
             event = _decode_event(delivery.data)
         except msgspec.DecodeError as error:
             UNREADABLE.inc()
-            log.error("unreadable world event", subject=delivery.subject, seq=delivery.seq, error=str(error))
+            log.warning(
+                "unreadable world event, passed over", subject=delivery.subject, seq=delivery.seq, error=str(error)
+            )
             return
         if event.type in self._objects:
             self.apply(Change(delivery.seq, event))
