@@ -19,8 +19,9 @@ from summit_fusion.locate import Fix, SightLine, locate
 
 OWNER = "fusion"
 CAMERA_REACH_M = 60_000.0
-MOUNT_BIAS_DEG = 0.2
-"""What repeated frames of one camera do not average away (research: Cramér-Rao with a bias prior)."""
+MOUNT_BIAS_DEG = 0.5
+"""Azimuth error of a mount, one sigma: repeated frames of one camera do not average it away. An assumption for cameras
+that were aligned by eye; it will be estimated for each camera from confirmed fires."""
 KEPT_PER_CAMERA = 12
 MAX_CAUSES = 48
 
@@ -37,7 +38,7 @@ class _Camera:
         offsets = [wrap_angle(b.azimuth_deg - latest.azimuth_deg) for b in self.bearings]
         variance = 1.0 / sum(1.0 / b.sigma_deg**2 for b in self.bearings)
         mean = variance * sum(o / b.sigma_deg**2 for o, b in zip(offsets, self.bearings, strict=True))
-        sigma = latest.sigma_deg if len(self.bearings) == 1 else math.hypot(math.sqrt(variance), MOUNT_BIAS_DEG)
+        sigma = min(latest.sigma_deg, math.hypot(math.sqrt(variance), MOUNT_BIAS_DEG))
         azimuth = (latest.azimuth_deg + mean) % 360.0
         return SightLine(latest.source, latest.lat, latest.lon, azimuth, sigma, key=latest.observation)
 
