@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of every message to schemas/events/; with --check, fail when they differ."""
+"""Write schemas/: a JSON Schema for every message, an OpenAPI document for every service; --check fails on drift."""
 
 import argparse
 import json
@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import summit_fabric.app
+import summit_fusion.app
+import summit_gateway.app
+import summit_intelligence.app
+import summit_tasking.app
+from fastapi import FastAPI
 from summit_core.model import (
     Advisory,
     Alert,
@@ -20,8 +26,13 @@ from summit_core.model import (
     TaskStatus,
     WorldEvent,
 )
+from summit_fabric.settings import FabricSettings
+from summit_fusion.settings import FusionSettings
+from summit_gateway.settings import GatewaySettings
+from summit_intelligence.settings import Settings as IntelligenceSettings
+from summit_tasking.settings import Settings as TaskingSettings
 
-FOLDER = Path(__file__).resolve().parents[1] / "schemas" / "events"
+FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 MESSAGES: dict[str, Any] = {
     "summit.observation.1": AnyObservation,
     "summit.entity.1": Entity,
@@ -44,12 +55,29 @@ def _any_json(type_: type) -> dict[str, Any]:
     raise NotImplementedError(type_)
 
 
+def _documents() -> dict[str, FastAPI]:
+    """The apps, unconnected: nothing listens and nothing is called."""
+    common: dict[str, Any] = {"nats_url": "nats://unused", "service_key": "unused" * 4, "port": 0}
+    urls: dict[str, Any] = {f"{name}_url": "http://unused" for name in ("fabric", "intelligence", "tasking")}
+    database: dict[str, Any] = {"database_url": "postgresql://unused"}
+    door: dict[str, Any] = {"session_secret": "unused" * 6, "admin_key_file": "unused"}
+    return {
+        "api-gateway": summit_gateway.app.build_app(GatewaySettings(**common, **database, **door, **urls)),
+        "fabric": summit_fabric.app.build_app(FabricSettings(**common, **database)),
+        "fusion": summit_fusion.app.build_app(FusionSettings(**common)),
+        "intelligence": summit_intelligence.app.build_app(IntelligenceSettings(**common)),
+        "tasking": summit_tasking.app.build_app(TaskingSettings(**common)),
+    }
+
+
 def generated() -> dict[Path, str]:
     files = {}
+    for name, app in _documents().items():
+        files[FOLDER / "openapi" / f"{name}.json"] = json.dumps(app.openapi(), indent=2, sort_keys=True) + "\n"
     for name, type_ in MESSAGES.items():
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{name}"}
         schema |= msgspec.json.schema(type_, schema_hook=_any_json)
-        files[FOLDER / f"{name}.schema.json"] = json.dumps(schema, indent=2, sort_keys=True) + "\n"
+        files[FOLDER / "events" / f"{name}.schema.json"] = json.dumps(schema, indent=2, sort_keys=True) + "\n"
     return files
 
 
@@ -58,17 +86,17 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on a difference")
     check = parser.parse_args().check
     files = generated()
-    present = set(FOLDER.glob("*.schema.json"))
+    present = set(FOLDER.glob("*/*.json"))
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     stale += sorted(present - set(files))
     if check:
         for path in stale:
             print(f"schema drift: {path.name}; run `make schemas` and commit the result")
         return 1 if stale else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for path in present - set(files):
         path.unlink()
     for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     print(f"{len(files)} schemas, {len(stale)} changed")
     return 0

@@ -196,8 +196,8 @@ async def test_every_route_asks_for_the_key_and_the_role(fabric: Fabric, path: s
     assert (await fabric.ask(f"/v1/{path}", **{"X-Summit-Principal": VIEWER}))[0] in {200, 404}
 
 
-async def test_lineage_leads_from_a_task_to_the_observations_and_forgets_no_first_cause(fabric: Fabric) -> None:
-    first, later = new_id(), new_id()
+async def write_a_story(fabric: Fabric, first: str, later: str) -> str:
+    """Two observations, a fire, an incident, a task and its approval; returns the id of the fire's first event."""
     for identifier in (first, later):
         await fabric.send("observations.measurement", good("cam-1", id=identifier))
     now = datetime.now(UTC)
@@ -239,6 +239,12 @@ async def test_lineage_leads_from_a_task_to_the_observations_and_forgets_no_firs
         id="app-1", task="task-1", decision=Decision.APPROVE, by="Ann", role=Role.COMMANDER, plan_hash="h", at=now
     )
     await writer.put("approvals", "app-1", approval, at=now, causes=("task-1",))
+    return event_id
+
+
+async def test_lineage_leads_from_a_task_to_the_observations_and_forgets_no_first_cause(fabric: Fabric) -> None:
+    first, later = new_id(), new_id()
+    event_id = await write_a_story(fabric, first, later)
 
     async def complete() -> dict[str, object] | None:
         found = await fabric.get("/v1/lineage/task-1")
