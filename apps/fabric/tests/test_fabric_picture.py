@@ -25,6 +25,7 @@ from summit_core.model import (
     Telemetry,
 )
 from summit_core.observability.health import HealthMonitor
+from summit_core.supervise import end
 from summit_fabric.keeper import TIMER, Keeper
 
 VIEWER = '{"id":"u","name":"u","role":"viewer"}'
@@ -36,8 +37,7 @@ async def entity(bus: Bus, key: str) -> tuple[Entity, int] | None:
     mirror = Mirror(bus, HealthMonitor())
     following = asyncio.create_task(mirror.run())
     await mirror.ready.wait()
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    await end(following)
     return mirror.get("entities", key, Entity)
 
 
@@ -104,9 +104,7 @@ async def test_silence_is_seen_and_a_restart_is_not_mistaken_for_one(nats_url: s
     again = Keeper(WorldWriter(bus, "fabric"), mirror, clock)
     await again.load()
     assert again.freshness_of("d1", None) == "live"
-    for loop in loops:
-        loop.cancel()
-    await asyncio.gather(*loops, return_exceptions=True)
+    await end(*loops)
     await bus.close()
 
 

@@ -14,7 +14,7 @@ from summit_core.geo import destination, distance_m, initial_bearing_deg
 from summit_core.ids import new_id
 from summit_core.model import AnyObservation, Bearing, Entity, Position
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 from summit_fusion.settings import FusionSettings
 from summit_fusion.worker import Worker
 
@@ -74,9 +74,7 @@ async def fusion(url: str) -> AsyncIterator[Mirror]:
     }
     loops = [asyncio.create_task(supervise(name, run, health)) for name, run in runs.items()]
     yield mirror
-    for loop in loops:
-        loop.cancel()
-    await asyncio.gather(*loops, return_exceptions=True)
+    await end(*loops)
     await bus.close()
 
 

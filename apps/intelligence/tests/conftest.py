@@ -29,7 +29,7 @@ from summit_core.model import (
 )
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.service_key import PRINCIPAL_HEADER
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 from summit_intelligence.rules import incidents
 from summit_intelligence.service import Intelligence
 from summit_intelligence.store import TYPES, Store
@@ -139,11 +139,7 @@ class Process:
         self._tasks = [asyncio.create_task(supervise(name, run, self.health)) for name, run in loops.items()]
 
     async def stop(self) -> None:
-        pending = set(self._tasks)
-        while pending:  # again: wait_for before Python 3.12 may swallow a cancellation that comes with a message
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=0.2)
+        await end(*self._tasks)
 
 
 class World:

@@ -34,7 +34,7 @@ from summit_core.model import (
 )
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.service_key import PRINCIPAL_HEADER
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 from summit_tasking.plan.lifecycle import Deadlines
 from summit_tasking.service import Tasking
 from summit_tasking.store import TYPES, Store
@@ -131,14 +131,17 @@ class Process:
         self.service = Tasking(self.store, Dispatcher(bus), clock, deadlines)
         worker = Worker(bus, self.mirror, self.service, self.health, clock)
         loops = {"mirror": self.mirror.run, FOLLOW: worker.follow, LOOK: worker.look}
-        self._tasks = [asyncio.create_task(supervise(name, run, self.health)) for name, run in loops.items()]
+        self._tasks = {name: asyncio.create_task(supervise(name, run, self.health)) for name, run in loops.items()}
 
     async def stop(self) -> None:
-        pending = set(self._tasks)
-        while pending:  # again: wait_for before Python 3.12 may swallow a cancellation that comes with a message
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=0.2)
+        await self._end(*self._tasks)
+
+    async def only_watch(self) -> None:
+        """Keep the mirror; leave the work, and the durable consumer, to another process."""
+        await self._end(FOLLOW, LOOK)
+
+    async def _end(self, *names: str) -> None:
+        await end(*(self._tasks.pop(name) for name in names))
 
 
 class World:

@@ -14,7 +14,7 @@ ANN = Principal(id="ann", name="Ann", role=Role.OPERATOR)
 
 async def test_decisions_over_http_survive_a_kill(world: "World", server: "Server", make: "Make") -> None:
     asset = await world.asset()
-    await world.process.service._lock.acquire()  # the one in this process only watches
+    await world.process.only_watch()
     await server.start()
     await world.put(make.drone(), make.alert(), make.incident())
     await world.until(lambda: world.store.tasks)

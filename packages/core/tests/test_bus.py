@@ -12,7 +12,7 @@ from summit_core.bus.streams import INGEST
 from summit_core.errors import ConflictError, UnavailableError
 from summit_core.model import Entity
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -46,8 +46,7 @@ async def connected(url: str) -> AsyncIterator[Bus]:
 async def running(name: str, run: Callable[[], object], health: HealthMonitor) -> AsyncIterator[None]:
     task = asyncio.create_task(supervise(name, run, health))  # type: ignore[arg-type]  # run is a coroutine function
     yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end(task)
 
 
 async def test_declaring_the_streams_twice_is_harmless_and_ids_are_stored_once(nats_url: str) -> None:

@@ -30,7 +30,7 @@ def test_harmless_lines_stay_as_they_are() -> None:
 def test_our_lines_and_those_of_libraries_are_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("unit")
     structlog.get_logger("ours").info("hello", password="password=S3CRETVALUE", n=1)
-    logging.getLogger("_granian").warning("theirs %s", "x")
+    logging.getLogger("some.library").warning("theirs %s", "x")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["event"], line["service"], line["level"]) for line in lines] == [
         ("hello", "unit", "info"),

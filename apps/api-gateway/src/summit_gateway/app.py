@@ -14,7 +14,7 @@ from summit_core.http.client import create_session
 from summit_core.observability.health import HealthMonitor
 from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 
 from summit_gateway.access import Guard, access_of
 from summit_gateway.console.endpoints import console_router
@@ -123,13 +123,8 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
 
     for name, run in {FIRST_KEY: first_key, "mirror": follow, "keys": lambda: services.keys.run(health)}.items():
         task = asyncio.create_task(supervise(name, run, health), name=name)
-        stack.push_async_callback(_stop, task)
+        stack.push_async_callback(end, task)
     health.expect(FIRST_KEY)
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _check_database(pool: Pool) -> str | None:

@@ -13,7 +13,7 @@ from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
 from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 
 from summit_fabric.endpoints import fabric_router
 from summit_fabric.entities import OWNER
@@ -62,7 +62,7 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     for name, run in _loops(bus, health, mirror, keeper, Recorder(Store(pool))).items():
         health.expect(name)
         task = asyncio.create_task(supervise(name, run, health), name=name)
-        stack.push_async_callback(_stop, task)
+        stack.push_async_callback(end, task)
     return FabricService(Queries(pool), mirror, keeper)
 
 
@@ -94,11 +94,6 @@ def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, reco
         "fabric-links": kept(consumer(INGEST, "fabric-links", keeper.links, subject="devices.*.status")),
     }
     return {"mirror": follow, **names, TIMER: kept(lambda: keeper.watch(health))}
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _check_database(pool: Pool) -> str | None:

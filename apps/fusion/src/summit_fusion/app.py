@@ -10,7 +10,7 @@ from summit_core.bus.streams import OBSERVATIONS
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 
 from summit_fusion.settings import FusionSettings
 from summit_fusion.worker import Worker
@@ -44,9 +44,7 @@ def build_app(settings: FusionSettings) -> FastAPI:
             asyncio.create_task(supervise("publisher", worker.publish_forever, health)),
         ]
         yield
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await end(*loops)
         await bus.close()
 
     return create_app(SERVICE, title="Summit OS fusion", health=health, routers=[], lifespan=lifespan)

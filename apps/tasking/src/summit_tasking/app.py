@@ -10,7 +10,7 @@ from summit_core.bus import Bus, Mirror, WorldWriter
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import supervise
+from summit_core.supervise import end, supervise
 
 from summit_tasking.endpoints import build_router
 from summit_tasking.service import Tasking
@@ -39,9 +39,7 @@ def build_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
             await bus.close()
 
     return create_app(

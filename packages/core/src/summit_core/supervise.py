@@ -11,6 +11,8 @@ from summit_core.observability.metrics import LOOP_FAILURES
 
 log = structlog.get_logger(__name__)
 
+CANCEL_AGAIN_S = 0.2
+
 
 async def supervise(
     name: str, run: Callable[[], Awaitable[None]], health: HealthMonitor, *, longest_s: float = 5.0
@@ -40,3 +42,16 @@ async def supervise(
             delay = 0.1
         await asyncio.sleep(delay)
         delay = min(longest_s, delay * 2)
+
+
+async def end(*loops: asyncio.Task[None]) -> None:
+    """Cancel loops and wait until they have ended.
+
+    Cancels again while one lives on: before Python 3.12 ``asyncio.wait_for``, which the NATS client waits with, may
+    swallow a cancellation that arrives together with an answer.
+    """
+    pending = set(loops)
+    while pending:
+        for loop in pending:
+            loop.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
