@@ -1,37 +1,62 @@
 """The connection pool. A lost connection is noticed before use, so the first request after a restart succeeds."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
+from asyncpg import pool as asyncpg_pool
 
 Pool: TypeAlias = asyncpg.Pool
-UNAVAILABLE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    OSError,
-    TimeoutError,
-)
+LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What a query on a connection whose server has gone may raise; which of them is a matter of timing."""
+
+
+class StaleConnectionError(ConnectionError):
+    """A pooled connection that died unnoticed; the pool has thrown it away."""
+
+
+UNAVAILABLE = (*LOST, asyncpg.CannotConnectNowError)
 """What asyncpg raises when the database is away."""
+
+
+class _CheckedPool(asyncpg_pool.Pool):  # type: ignore[misc]  # asyncpg ships no types
+    """Gives out only connections that answer: a dead one is replaced, at most once for each that the pool may hold."""
+
+    async def _acquire(self, timeout: float | None) -> Any:
+        for _ in range(self.get_max_size()):
+            try:
+                return await super()._acquire(timeout)
+            except StaleConnectionError:
+                continue
+        return await super()._acquire(timeout)
 
 
 async def create_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
     """A pool that opens its connections when first needed, so a service starts while the database is still away."""
-    return await asyncpg.create_pool(
+    return await _CheckedPool(
         url,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
         min_size=0,
         max_size=max_size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=60.0,
+        setup=_check,
+        init=None,
+        reset=None,
+        connect=None,
+        loop=None,
         timeout=2.0,
         command_timeout=30.0,
-        max_inactive_connection_lifetime=60.0,
-        setup=_is_alive,
         server_settings={"application_name": name, "jit": "off"},
     )
 
 
-async def _is_alive(connection: asyncpg.Connection) -> None:
-    """Before each use: a round trip, so that a connection that died with the server is replaced and not handed out."""
-    await connection.execute("SELECT 1")
+async def _check(connection: asyncpg.Connection) -> None:
+    """Before each use: a round trip. When it fails, the pool closes the connection."""
+    try:
+        await connection.execute("SELECT 1")
+    except LOST as error:
+        raise StaleConnectionError("the connection had died") from error
 
 
 async def check_pool(pool: Pool) -> str | None:
