@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def test_a_broken_service_is_named_with_its_last_words(start: Start) -> None:
     running = start("--scenario", "none", TEST_BROKEN="tasking")
     assert running.process.wait(WAIT_S) == 1
     said = running.state.with_suffix(".err").read_text()
-    assert "tasking died 3 times while starting" in said
+    assert re.search(r"tasking died [3-9] times while starting", said)
     assert "I am broken on purpose" in said
     assert "summit up" in said
 
