@@ -5,6 +5,7 @@ import type { LayerName, Selection } from "@/state/ui";
 import type { World } from "@/stream/world";
 import { BASE_STYLE, loadBaseMap } from "./base-map";
 import { EntityLayer } from "./entity-layer";
+import { extent } from "./extent";
 import { graticule } from "./grid";
 import { nearest } from "./hit";
 import { addOverlays, type OverlaySource, showLayers } from "./overlay-layers";
@@ -104,14 +105,10 @@ export class MapView {
     this.layer.invalidate();
   }
 
-  /** Everything that matters in one view: hazards, assets and sensors if there are any, else all entities. */
-  fit(animate = true): void {
+  /** Everything that matters in one view; with ``near`` only the hazards and who is to go there. */
+  fit(animate = true, near = false): void {
     const bounds = new maplibregl.LngLatBounds();
-    const entities = this.world.list("entities").filter((entity) => entity.location);
-    const core = entities.filter(({ kind }) => kind === "hazard" || kind === "asset" || kind === "sensor");
-    for (const { location } of core.length > 0 ? core : entities) {
-      if (location) bounds.extend([location.lon, location.lat]);
-    }
+    for (const { lon, lat } of extent(this.world, near)) bounds.extend([lon, lat]);
     if (bounds.isEmpty()) return;
     const room = this.map.getContainer().clientWidth > 640 ? 150 : 48;
     const padding = { top: 64, bottom: 56, left: 64, right: room };
@@ -159,7 +156,9 @@ export class MapView {
       }
     });
     map.on("moveend", () => this.drawGrid());
-    map.on("resize", () => (this.touched || this.fitted === "no" ? this.drawGrid() : this.fit(false)));
+    map.on("resize", () =>
+      this.touched || this.fitted === "no" ? this.drawGrid() : this.fit(false, this.fitted === "hazard"),
+    );
     map.on("click", ({ point }) => this.events.onSelect(this.at(point)));
     map.on("mousemove", ({ lngLat, point }) => {
       this.events.onPointer({ lat: lngLat.lat, lon: lngLat.lng });
@@ -231,7 +230,7 @@ export class MapView {
     if (this.touched || this.fitted === "hazard" || !this.world.ready || this.world.count("entities") === 0) return;
     const hazard = this.world.list("entities").some(({ kind }) => kind === "hazard");
     if (this.fitted === "entities" && !hazard) return;
-    this.fit(this.fitted === "entities");
+    this.fit(this.fitted === "entities", hazard);
     this.fitted = hazard ? "hazard" : "entities";
     this.slow();
   }

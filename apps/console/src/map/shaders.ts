@@ -80,7 +80,7 @@ float shape(float symbol, vec2 p, vec2 upright, bool moving) {
   if (symbol < 3.5) return min(box(upright, vec2(5.4), 2.0), nose);
   if (symbol < 4.5) return min(box(p, vec2(4.2, 6.6), 1.4), nose);
   if (symbol < 5.5) return length(p) - 6.0;
-  if (symbol < 6.5) return hazard(upright);
+  if (symbol < 6.5) return hazard(upright * 1.5) / 1.5; // small: its error ellipse is what matters
   return box(upright, vec2(2.6), 0.6);
 }
 void main() {
