@@ -67,10 +67,15 @@ async def test_roles(gateway: Gateway) -> None:
         ("POST", "/v1/tasks/t-1/approve"): {"commander", "administrator"},
         ("POST", "/v1/observations"): {"operator", "commander", "device", "administrator"},
         ("GET", "/v1/keys"): {"administrator"},
+        ("GET", "/v1/dead-letters/l-1"): {"viewer", "operator", "commander", "administrator"},
+        ("POST", "/v1/dead-letters/l-1/replay"): {"operator", "commander", "administrator"},
+        ("DELETE", "/v1/dead-letters/l-1"): {"administrator"},
     }
     for (method, path), allowed in expected.items():
         for role, key in keys.items():
-            status, _ = await (gateway.get(path, key=key) if method == "GET" else gateway.post(path, plan, key=key))
+            headers = gateway.headers(key)
+            async with gateway.http.request(method, gateway.url + path, json=plan, headers=headers) as response:
+                status = response.status
             assert (status != 403) == (role in allowed), (method, path, role, status)
 
 

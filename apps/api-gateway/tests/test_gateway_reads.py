@@ -70,6 +70,26 @@ async def test_calls_are_passed_on(gateway: Gateway, upstream: Upstream) -> None
     assert len(upstream.asked) == before
 
 
+async def test_dead_letters_are_handled_by_fabric(gateway: Gateway, upstream: Upstream) -> None:
+    letters = "/v1/dead-letters"
+    assert (await gateway.get(f"{letters}?code=too_large&door=mqtt&since=2026-01-01T00:00:00Z"))[0] == 200
+    assert (await gateway.get(f"{letters}/l-1"))[0] == 200
+    upstream.status, upstream.body = 202, {"id": "l-1", "subject": "observations.report", "seq": 3}
+    assert await gateway.post(f"{letters}/l-1/replay") == (202, upstream.body)
+    upstream.status, upstream.body = 409, {"code": "conflict", "detail": "only the beginning was kept"}
+    assert await gateway.post(f"{letters}/l-1/replay") == (409, upstream.body)
+    upstream.status = 204
+    async with gateway.http.delete(f"{gateway.url}{letters}/l-1", headers=gateway.headers()) as response:
+        assert (response.status, await response.read()) == (204, b"")
+    assert [(asked["method"], asked["target"].removeprefix(letters)) for asked in upstream.asked] == [
+        ("GET", "?code=too_large&door=mqtt&since=2026-01-01T00:00:00Z"),
+        ("GET", "/l-1"),
+        ("POST", "/l-1/replay"),
+        ("POST", "/l-1/replay"),
+        ("DELETE", "/l-1"),
+    ]
+
+
 async def test_a_service_that_is_away(gateway: Gateway) -> None:
     urls = gateway.app.state.services.upstreams.urls
     urls.update(dict.fromkeys(urls, f"http://127.0.0.1:{free_port()}"))
@@ -128,4 +148,5 @@ async def test_the_openapi_page(gateway: Gateway) -> None:
             operation = page["paths"][path][method.lower()]
             assert operation["summary"]
             assert "application/problem+json" in operation["responses"]["default"]["content"]
-            assert method != "POST" or operation["requestBody"]["content"]["application/json"]["schema"]
+            bodiless = method != "POST" or path.endswith("/replay")
+            assert bodiless or operation["requestBody"]["content"]["application/json"]["schema"]

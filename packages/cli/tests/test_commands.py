@@ -80,7 +80,7 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "health", "key", "measure", "replay"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "health", "key", "measure", "replay", "dlq", "locate"])
 def test_every_command_explains_itself(command: str) -> None:
     code, output = run(command, "--help")
     assert code == 0

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.consumer import Handler
+from summit_core.bus.room import keep_room
 from summit_core.bus.streams import DEADLETTERS, INGEST, OBSERVATIONS, WORLD
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
@@ -15,6 +16,7 @@ from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
+from summit_fabric.deadletters import DeadLetters
 from summit_fabric.endpoints import fabric_router
 from summit_fabric.entities import OWNER
 from summit_fabric.keeper import TIMER, Keeper
@@ -25,6 +27,13 @@ from summit_fabric.store import Store
 from summit_fabric.worker import Recorder, Validator
 
 SERVICE = OWNER
+ROOM = "fabric-room"
+HELD_ELSEWHERE_BY = {
+    INGEST: "fabric-validator",
+    OBSERVATIONS: "fabric-recorder",
+    DEADLETTERS: "fabric-deadletters",
+}
+"""Whose acknowledgement says that a message of a stream that refuses when full is held elsewhere."""
 Loop = Callable[[], Awaitable[None]]
 
 
@@ -63,7 +72,7 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
         health.expect(name)
         task = asyncio.create_task(supervise(name, run, health), name=name)
         stack.push_async_callback(end, task)
-    return FabricService(Queries(pool), mirror, keeper)
+    return FabricService(Queries(pool), DeadLetters(pool, bus), mirror, keeper)
 
 
 def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, recorder: Recorder) -> dict[str, Loop]:
@@ -85,6 +94,10 @@ def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, reco
         await bus.ensure_streams()
         await mirror.run()
 
+    async def room() -> None:
+        await bus.ensure_streams()
+        await keep_room(bus, HELD_ELSEWHERE_BY, health, ROOM)
+
     names = {
         "fabric-validator": consumer(INGEST, "fabric-validator", Validator(bus).handle),
         "fabric-recorder": consumer(OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50),
@@ -93,7 +106,7 @@ def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, reco
         "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50)),
         "fabric-links": kept(consumer(INGEST, "fabric-links", keeper.links, subject="devices.*.status")),
     }
-    return {"mirror": follow, **names, TIMER: kept(lambda: keeper.watch(health))}
+    return {"mirror": follow, ROOM: room, **names, TIMER: kept(lambda: keeper.watch(health))}
 
 
 async def _check_database(pool: Pool) -> str | None:

@@ -9,9 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from summit_core import wire
 from summit_core.http.responses import JSON, json_response, raw_list
+from summit_core.model import Principal
 from summit_core.security import service_key
 from summit_core.security.permissions import Permission, require
 
+from summit_fabric.deadletters import LetterFilter
+from summit_fabric.judge import Door
 from summit_fabric.lineage import UUID
 from summit_fabric.queries import Cursor, ObservationFilter
 from summit_fabric.service import FabricService
@@ -21,6 +24,7 @@ Kind = Literal["position", "bearing", "hotspot", "detection", "measurement", "re
 KeyPath = Annotated[str, Path(pattern=KEY)]
 UuidPath = Annotated[str, Path(pattern=f"^{UUID.pattern}$")]
 KeyQuery = Annotated[str | None, Query(pattern=KEY)]
+CodeQuery = Annotated[str | None, Query(pattern=r"^[a-z0-9_]{1,40}$")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 CursorQuery = Annotated[str | None, Query(max_length=200)]
 
@@ -29,17 +33,12 @@ def fabric_router(service: Callable[[], FabricService], key: str) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
     def reader(request: Request) -> None:
-        require(service_key.caller(request.headers, key), Permission.READ)
+        _permitted(request, key, Permission.READ)
 
     router = APIRouter(prefix="/v1", dependencies=[Depends(reader)])
     _add_observations(router, service)
     _add_sources(router, service)
-
-    @router.get("/dead-letters", summary="Refused input, newest first")
-    async def dead_letters(limit: Limit = 100, cursor: CursorQuery = None) -> Response:
-        after = Cursor.parse(cursor) if cursor else None
-        letters, more = await service().queries.dead_letters(limit=limit, after=after)
-        return raw_list(map(wire.encode, letters), next_cursor=more.text() if more else None, seq=service().seq)
+    _add_dead_letters(router, service, key)
 
     @router.get("/lineage/{id}", summary="From anything back to its raw observations")
     async def lineage(id: KeyPath) -> Response:
@@ -84,3 +83,46 @@ def _add_sources(router: APIRouter, service: Callable[[], FabricService]) -> Non
     @router.get("/sources/{id}", summary="Loss accounting of one source")
     async def source(id: KeyPath) -> Response:
         return json_response(await service().source(id))
+
+
+def _add_dead_letters(router: APIRouter, service: Callable[[], FabricService], key: str) -> None:
+    def operator(request: Request) -> Principal:
+        return _permitted(request, key, Permission.OPERATE)
+
+    def administrator(request: Request) -> Principal:
+        return _permitted(request, key, Permission.ADMINISTER)
+
+    @router.get("/dead-letters", summary="Refused input, newest first")
+    async def dead_letters(
+        code: CodeQuery = None,
+        source: KeyQuery = None,
+        door: Door | None = None,
+        since: AwareDatetime | None = None,
+        limit: Limit = 100,
+        cursor: CursorQuery = None,
+    ) -> Response:
+        wanted = LetterFilter(code=code, source=source, door=door, since=since)
+        after = Cursor.parse(cursor) if cursor else None
+        letters, more = await service().letters.page(wanted, limit=limit, after=after)
+        return raw_list(map(wire.encode, letters), next_cursor=more.text() if more else None, seq=service().seq)
+
+    @router.get("/dead-letters/{id}", summary="One refused input with its bytes")
+    async def dead_letter(id: UuidPath) -> Response:
+        return json_response(await service().letters.read(id))
+
+    @router.post(
+        "/dead-letters/{id}/replay", status_code=202, summary="Send the original bytes through validation again"
+    )
+    async def replay(id: UuidPath, who: Annotated[Principal, Depends(operator)]) -> Response:
+        return json_response(await service().letters.replay(id, who), status=202)
+
+    @router.delete("/dead-letters/{id}", status_code=204, summary="Throw a refused input away")
+    async def drop(id: UuidPath, who: Annotated[Principal, Depends(administrator)]) -> Response:
+        await service().letters.drop(id, who)
+        return Response(status_code=204)
+
+
+def _permitted(request: Request, key: str, permission: Permission) -> Principal:
+    principal = service_key.caller(request.headers, key)
+    require(principal, permission)
+    return principal

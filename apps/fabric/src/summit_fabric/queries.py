@@ -10,11 +10,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from summit_core.errors import InputError
-from summit_core.model import DeadLetter, WorldType
+from summit_core.model import WorldType
 from summit_core.store import Pool
 
 from summit_fabric.accounts import Ledger
-from summit_fabric.store import LETTER_COLUMNS
 
 EVENT_ID_WINDOW: Final = timedelta(hours=1)
 
@@ -75,9 +74,10 @@ class Queries:
         self, wanted: ObservationFilter, *, limit: int, after: Cursor | None
     ) -> tuple[list[bytes], Cursor | None]:
         """A page of observations as JSON, and where the next one starts."""
-        where, values = _where(wanted, after)
+        condition, values = where(_observation_tests(wanted), after, time="t")
         rows = await self._pool.fetch(
-            f"SELECT t, id, body::text AS body FROM observations {where} ORDER BY t DESC, id DESC LIMIT {limit + 1}",
+            f"SELECT t, id, body::text AS body FROM observations {condition}"
+            f" ORDER BY t DESC, id DESC LIMIT {limit + 1}",
             *values,
         )
         more = Cursor(rows[limit - 1]["t"], UUID(str(rows[limit - 1]["id"]))) if len(rows) > limit else None
@@ -90,8 +90,8 @@ class Queries:
         return None if body is None else str(body).encode()
 
     async def count(self, wanted: ObservationFilter) -> int:
-        where, values = _where(wanted, None)
-        return int(await self._pool.fetchval(f"SELECT count(*) FROM observations {where}", *values))
+        condition, values = where(_observation_tests(wanted), None, time="t")
+        return int(await self._pool.fetchval(f"SELECT count(*) FROM observations {condition}", *values))
 
     async def ledgers(self, *, limit: int, after: str) -> list[Ledger]:
         rows = await self._pool.fetch(
@@ -102,15 +102,6 @@ class Queries:
     async def ledger(self, source: str) -> Ledger | None:
         account = await self._pool.fetchval("SELECT account FROM sources WHERE id = $1", source)
         return None if account is None else msgspec.json.decode(account, type=Ledger)
-
-    async def dead_letters(self, *, limit: int, after: Cursor | None) -> tuple[list[DeadLetter], Cursor | None]:
-        where, values = ("WHERE (at, id) < ($1, $2)", [after.at, after.id]) if after else ("", [])
-        names = ", ".join(LETTER_COLUMNS)
-        rows = await self._pool.fetch(
-            f"SELECT {names} FROM dead_letters {where} ORDER BY at DESC, id DESC LIMIT {limit + 1}", *values
-        )
-        letters = [DeadLetter(**{**row, "id": str(row["id"])}) for row in rows[:limit]]
-        return letters, Cursor(letters[-1].at, UUID(letters[-1].id)) if len(rows) > limit else None
 
     async def observations_by_id(self, ids: Sequence[str]) -> list[StoredObservation]:
         rows = await self._pool.fetch(
@@ -151,18 +142,22 @@ class Queries:
         return None if key is None else str(key)
 
 
-def _where(wanted: ObservationFilter, after: Cursor | None) -> tuple[str, list[Any]]:
-    tests: dict[str, Any] = {
+def _observation_tests(wanted: ObservationFilter) -> dict[str, Any]:
+    return {
         "source = ${}": wanted.source,
         "kind = ${}": wanted.kind,
         "recording = ${}": wanted.recording,
         "t >= ${}": wanted.since,
         "t < ${}": wanted.until,
     }
+
+
+def where(tests: dict[str, Any], after: Cursor | None, *, time: str) -> tuple[str, list[Any]]:
+    """The WHERE clause and its values: each test whose value is given, and what lies behind the cursor."""
     present = [(test, value) for test, value in tests.items() if value is not None]
     parts = [test.format(number) for number, (test, _) in enumerate(present, start=1)]
     values = [value for _, value in present]
     if after is not None:
-        parts.append(f"(t, id) < (${len(values) + 1}, ${len(values) + 2})")
+        parts.append(f"({time}, id) < (${len(values) + 1}, ${len(values) + 2})")
         values += [after.at, after.id]
     return ("WHERE " + " AND ".join(parts) if parts else ""), values

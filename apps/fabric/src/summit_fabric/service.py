@@ -6,6 +6,7 @@ from summit_core.errors import NotFoundError
 from summit_core.model import SourceAccount
 
 from summit_fabric.accounts import Ledger
+from summit_fabric.deadletters import DeadLetters
 from summit_fabric.keeper import Keeper
 from summit_fabric.lineage import Lineage, trace
 from summit_fabric.queries import Queries
@@ -14,8 +15,9 @@ from summit_fabric.queries import Queries
 class FabricService:
     """Joins what is recorded with what is live."""
 
-    def __init__(self, queries: Queries, mirror: Mirror, keeper: Keeper) -> None:
+    def __init__(self, queries: Queries, letters: DeadLetters, mirror: Mirror, keeper: Keeper) -> None:
         self.queries = queries
+        self.letters = letters
         self._mirror = mirror
         self._keeper = keeper
 

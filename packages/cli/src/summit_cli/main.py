@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-_COMMANDS: Final = ("up", "down", "status", "health", "key", "measure", "replay")
+_COMMANDS: Final = ("up", "down", "status", "health", "key", "measure", "replay", "dlq", "locate")
 
 
 class _Lazy(click.Group):

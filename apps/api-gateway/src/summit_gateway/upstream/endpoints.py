@@ -35,6 +35,19 @@ class DeadLetterList(Struct, frozen=True, kw_only=True):
     seq: int
 
 
+class OpenLetter(DeadLetter, frozen=True, kw_only=True, omit_defaults=True):
+    """``complete``: all of the input was kept. ``text``: the payload, where it is UTF-8."""
+
+    complete: bool
+    text: str | None = None
+
+
+class Replayed(Struct, frozen=True):
+    id: str
+    subject: str
+    seq: int
+
+
 class Count(Struct, frozen=True):
     count: int
 
@@ -92,6 +105,7 @@ class Passed(NamedTuple):
     answer: Any
     body: Any = None
     parameters: tuple[str, ...] = ()
+    status: int = 200
 
 
 PAGE: Final = ("limit", "cursor")
@@ -108,7 +122,16 @@ ROUTES: Final = (
     Passed("fabric", "GET", "/v1/observations/{id}", "One stored observation", AnyObservation),
     Passed("fabric", "GET", "/v1/sources", "Loss accounting of every source", SourceList, None, PAGE),
     Passed("fabric", "GET", "/v1/sources/{id}", "Loss accounting of one source", SourceAccount),
-    Passed("fabric", "GET", "/v1/dead-letters", "Refused input, with the reason", DeadLetterList, None, PAGE),
+    Passed(
+        *("fabric", "GET", "/v1/dead-letters", "Refused input, with the reason", DeadLetterList, None),
+        parameters=("code", "source", "door", "since", *PAGE),
+    ),
+    Passed("fabric", "GET", "/v1/dead-letters/{id}", "One refused input with its bytes", OpenLetter),
+    Passed(
+        *("fabric", "POST", "/v1/dead-letters/{id}/replay", "Send its bytes through validation again", Replayed),
+        status=202,
+    ),
+    Passed("fabric", "DELETE", "/v1/dead-letters/{id}", "Throw a refused input away", None, status=204),
     Passed("fabric", "GET", "/v1/lineage/{id}", "From anything back to its raw observations", Lineage),
     Passed("intelligence", "POST", "/v1/alerts/{id}/ack", "Acknowledge an alert", Alert, Acknowledge),
     Passed("intelligence", "POST", "/v1/incidents/{id}/state", "Move an incident", Incident, MoveIncident),
@@ -128,7 +151,7 @@ def upstream_router(services: Services) -> APIRouter:
             methods=[route.method],
             summary=route.summary,
             name=f"{route.method.lower()} {route.path}",
-            **describe(route.answer, body=route.body, parameters=route.parameters),
+            **describe(route.answer, route.status, body=route.body, parameters=route.parameters),
         )
     return router
 
