@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e bench bench-localisation bench-cold \
+.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos bench bench-localisation bench-cold \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -39,6 +39,10 @@ test: setup ## Run the unit tests of Python and of the console
 
 e2e: setup ## Run the tests over real processes and public interfaces
 	$(BIN)/pytest tests/e2e -s $(ARGS)
+
+# in a folder of its own: another pytest run would close the common one to the user that PostgreSQL runs as
+chaos: setup ## Kill and stop each program under load: nothing accepted is lost (ARGS=--full: 2,000/s for 60 s)
+	$(BIN)/pytest tests/chaos -s --tb=native --basetemp="$$(mktemp -d)/chaos" $(ARGS)
 
 check: setup lint types imports drift limits ## Everything that must hold before a commit, except the tests
 

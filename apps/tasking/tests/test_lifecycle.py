@@ -112,6 +112,15 @@ def test_a_silent_asset_is_noted_once_and_the_deadline_keeps_counting(make: "Mak
     silent = tasks.watched(task, make.drone(freshness="lost"), NOW, LIMITS)
     assert silent is not None and silent.note == "drone-1 is silent" and silent.deadline_at == task.deadline_at
     assert tasks.watched(replace(silent, note="61 %"), make.drone(freshness="lost"), NOW, LIMITS) is None
-    back = tasks.watched(silent, make.drone(), NOW, LIMITS)
+    back = tasks.watched(silent, make.under_way(task), NOW, LIMITS)
     assert back is not None and back.timeline[-1].what == "drone-1 is heard again"
+    assert tasks.watched(back, make.under_way(task), NOW, LIMITS) is None
+
+
+def test_an_asset_that_comes_back_without_its_task_is_noted_once(make: "Make") -> None:
+    task = task_in(TaskState.EXECUTING)
+    silent = tasks.watched(task, None, NOW, LIMITS)
+    assert silent is not None
+    back = tasks.watched(silent, make.drone(), NOW, LIMITS)
+    assert back is not None and "does not say that it is on this task" in back.note
     assert tasks.watched(back, make.drone(), NOW, LIMITS) is None

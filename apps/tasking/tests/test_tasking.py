@@ -238,3 +238,7 @@ async def test_nobody_decides_and_it_expires(world: "World", make: "Make") -> No
     with pytest.raises(ConflictError, match="expired"):
         await approve(world, task)
     assert world.store.tasks[task.id].state is TaskState.EXPIRED
+    await world.settle()
+    assert len(world.store.tasks) == 1, "the same question is not asked again at once"
+    world.clock.advance(901.0)
+    await world.until(lambda: len(world.store.tasks) == 2)

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from summit_cli import endpoints_file
+from summit_cli.commands import up
 from summit_cli.commands.measure import tree_memory
 from summit_cli.endpoints_file import Endpoints
 from summit_cli.main import main
+from summit_sim.__main__ import SCENARIOS
 
 STORED: set[str] = set()
 
@@ -90,6 +92,18 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_usage_errors_exit_with_2() -> None:
     assert run("dance")[0] == 2
     assert run("up", "--port", "0")[0] == 2
+    assert run("up", "--scenario", "ridge-fyre")[0] == 2
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, output = run("up", "--scenario", "none", "--state-dir", str(tmp_path / "file" / "state"))
+    assert code == 1
+    assert "give another --state-dir" in output
+
+
+def test_every_scenario_can_be_asked_for() -> None:
+    assert set(up.SCENARIOS) == {*SCENARIOS, "none"}
 
 
 def test_without_an_installation_the_message_says_how_to_start(tmp_path: Path) -> None:

@@ -185,6 +185,13 @@ def test_csv_names_the_wrong_field() -> None:
     assert "lat" in rejected[0].detail
 
 
+def test_csv_goes_on_after_a_row_that_cannot_be_read() -> None:
+    row = "2024-01-01T00:00:01Z,1.5,2.5,"
+    made, rejected = read(f"time,lat,lon,label\n{row}{'x' * 200_000}\n{row}boat\n", "csv")
+    assert [observation.label for observation in made] == ["boat"]
+    assert [reject.reason for reject in rejected] == ["malformed_row"]
+
+
 def test_ndjson_keeps_ids_and_gives_the_reason_of_the_door() -> None:
     given = "0179365f-6449-7917-9040-aaf9a88f513e"
     good = {"kind": "report", "source": "p-1", "observed_at": "2024-01-01T00:00:00Z", "text": "smoke"}

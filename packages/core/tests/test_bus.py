@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
 from summit_core.bus import Bus, Delivery, Mirror, WorldWriter, consume
+from summit_core.bus.room import make_room
 from summit_core.bus.streams import INGEST
 from summit_core.errors import ConflictError, UnavailableError
 from summit_core.model import Entity
@@ -127,3 +129,36 @@ async def test_a_killed_broker_comes_back_and_nothing_acknowledged_is_lost(nats_
             await WorldWriter(bus, "test").put("entities", "a", entity("a"), at=NOW)
             await until(lambda: b"after" in seen and bool(mirror.all("entities", Entity)))
         assert await bus.check() is None
+
+
+async def test_a_stream_that_refuses_when_full_makes_way_only_for_what_its_reader_has_finished(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        config = (await bus.jetstream.stream_info(INGEST)).config
+        await bus.jetstream.update_stream(replace(config, max_bytes=100_000))
+        health, seen, data = HealthMonitor(), list[int](), bytes(1_000)
+
+        async def handler(deliveries: list[Delivery]) -> None:
+            seen.extend(delivery.seq for delivery in deliveries)
+
+        async def fill() -> int:
+            sent = 0
+            with suppress(UnavailableError):
+                while True:
+                    await bus.publish("observations.report", data)
+                    sent += 1
+            return sent
+
+        filled = await fill()
+        await make_room(bus, INGEST, "worker")
+        with pytest.raises(UnavailableError):  # full, and nobody has worked on any of it
+            await bus.publish("observations.report", data)
+        async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health):
+            await until(lambda: len(seen) == filled)
+            async with asyncio.timeout(15):
+                while (await bus.jetstream.consumer_info(INGEST, "worker")).num_ack_pending:  # noqa: ASYNC110  (as until)
+                    await asyncio.sleep(0.01)
+        await make_room(bus, INGEST, "worker")
+        again = await fill()
+        assert filled // 2 - 2 <= again <= filled // 2 + 2
+        await make_room(bus, INGEST, "worker")  # only the rest of the first filling may go
+        assert (await bus.jetstream.stream_info(INGEST)).state.first_seq <= filled + 1

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from summit_core.ids import new_id
 from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates
-from summit_core.store.migrate import check_revision, migrate
+from summit_core.store.migrate import check_revision, main, migrate
 
 COLUMNS = ("id", "at", "door", "subject", "code", "message", "size", "payload")
 
@@ -62,3 +62,10 @@ async def test_the_first_query_after_a_killed_connection_succeeds(database_url: 
     await killer.close()
     assert await pool.fetchval("SELECT 2") == 2
     await pool.close()
+
+
+def test_a_database_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUMMIT_DATABASE_URL", "postgresql://user:S3CRETVALUE@127.0.0.1:1/none")
+    with pytest.raises(SystemExit, match="cannot migrate the database that SUMMIT_DATABASE_URL names") as caught:
+        main()
+    assert "S3CRETVALUE" not in str(caught.value)

@@ -65,7 +65,7 @@ ACCESS: Final[dict[tuple[str, str], Access]] = {
     ("GET", "/v1/tasks/{id}"): _P.READ,
     ("POST", "/v1/tasks/{id}/approve"): _P.APPROVE,
     ("POST", "/v1/tasks/{id}/reject"): _P.APPROVE,
-    ("POST", "/v1/tasks/{id}/cancel"): _P.APPROVE,
+    ("POST", "/v1/tasks/{id}/cancel"): _P.OPERATE,
     ("GET", "/v1/approvals"): _P.READ,
     ("GET", "/v1/approvals/{id}"): _P.READ,
     ("GET", STREAM): _P.READ,

@@ -100,7 +100,7 @@ def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, reco
 
     names = {
         "fabric-validator": consumer(INGEST, "fabric-validator", Validator(bus).handle),
-        "fabric-recorder": consumer(OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50),
+        "fabric-recorder": consumer(OBSERVATIONS, "fabric-recorder", recorder.observations, batch=200),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-world": consumer(WORLD, "fabric-world", recorder.world),
         "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50)),

@@ -170,10 +170,10 @@ class Tasking:
         log.info("task proposed", task=task.id, incident=incident.id, asset=task.asset)
 
     def _wants_look(self, earlier: list[Task], now: datetime) -> bool:
-        """Nobody is looking or has looked, and no person has just said no."""
+        """Nobody is looking or has looked, and no person has just said no, or nothing at all."""
         if any(not task.state.final or task.state is TaskState.DONE for task in earlier):
             return False
-        return not any(task.state in _BY_PERSON and self._is_recent(task, now) for task in earlier)
+        return not any(_by_person(task) and self._is_recent(task, now) for task in earlier)
 
     def _unavailable(self, incident: str, now: datetime, except_: str = "") -> dict[str, str]:
         """Assets with an open task, and those that have just not done this one."""
@@ -206,3 +206,10 @@ class Tasking:
         if task is None:
             raise NotFoundError(f"no task {key}")
         return task
+
+
+def _by_person(task: Task) -> bool:
+    """A person ended it, or let it expire: the same question again at once is no help. A withdrawn one is not meant."""
+    until = task.approve_before
+    unanswered = task.state is TaskState.EXPIRED and until is not None and task.updated_at >= until
+    return task.state in _BY_PERSON or unanswered

@@ -47,10 +47,13 @@ class StateDir:
 
     def create(self) -> None:
         """The folder may be passed through (PostgreSQL runs as another user under root) but not listed."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o711)
-        for folder in (self.logs, self.nats):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o711)
+            for folder in (self.logs, self.nats):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise click.ClickException(f"cannot use {self.path} ({error.strerror}); give another --state-dir") from None
 
     def lock(self) -> int:
         """Take the folder for this process until it ends; a second ``summit up`` on it is told so."""

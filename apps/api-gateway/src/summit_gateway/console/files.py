@@ -57,7 +57,11 @@ class ConsoleFiles:
     def _refuse(self, scope: Scope) -> None:
         """The API's own 404, or 405 where the path is right and only the method is wrong."""
         api = {"type": "http", "method": scope["method"], "path": scope["path"], "root_path": "", "headers": []}
+        allowed: set[str] = set()
         for context in iter_route_contexts(self._app.routes):
             if context.path and context.path.startswith("/v1") and context.matches(dict(api))[0] is Match.PARTIAL:
-                raise HTTPException(405, f"{scope['method']} is no method of {scope['path']}")
+                allowed |= context.methods or set()
+        if allowed:
+            detail = f"{scope['method']} is no method of {scope['path']}"
+            raise HTTPException(405, detail, headers={"Allow": ", ".join(sorted(allowed))})
         raise HTTPException(404, f"nothing is at {scope['path']}; /openapi.json lists what there is")

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable
-from typing import Annotated, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +12,7 @@ from summit_core.bus import Bus
 from summit_core.bus.streams import DEADLETTER_SUBJECT
 from summit_core.clock import Clock
 from summit_core.errors import ErrorCode, InputError
-from summit_core.ids import new_id
+from summit_core.ids import derived_id, new_id
 from summit_core.model import AnyObservation, DeadLetter, Principal, Role
 from summit_core.observability.metrics import RECEIVED, REJECTED
 
@@ -21,6 +21,7 @@ SUBJECT: Final = "POST /v1/observations"
 DEAD_LETTERS: Final = f"{DEADLETTER_SUBJECT}.{DOOR}"
 IN_FLIGHT: Final = 256
 PAYLOAD_KEPT: Final = 4096
+T = TypeVar("T")
 _key = re.compile(r"[A-Za-z0-9_:\-]{1,64}")
 
 
@@ -42,7 +43,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class _Judged(NamedTuple):
-    good: list[AnyObservation]
+    good: list[tuple[bytes, AnyObservation]]
     bad: list[tuple[int, bytes, InputError]]
 
 
@@ -56,13 +57,13 @@ class Ingest:
     async def accept(self, items: list[bytes], principal: Principal) -> Outcome:
         """Judge each item; when this returns, JetStream holds the accepted ones and the reasons for the others."""
         judged = self._judge(items, principal)
-        await _bounded(self._publish(observation) for observation in judged.good)
-        await _bounded(self._bury(item, error, principal) for _, item, error in judged.bad)
+        await _bounded(lambda one: self._publish(*one), judged.good)
+        await _bounded(lambda one: self._bury(one[1], one[2], principal), judged.bad)
         rejected = [
             Rejection(index=index, code=error.code, field=error.field, detail=error.detail)
             for index, _, error in judged.bad
         ]
-        return Outcome(accepted=len(judged.good), rejected=rejected, ids=[str(one.id) for one in judged.good])
+        return Outcome(accepted=len(judged.good), rejected=rejected, ids=[str(one.id) for _, one in judged.good])
 
     async def refuse(self, body: bytes, error: InputError, principal: Principal, *, size: int | None = None) -> None:
         """Count a request that could not be read at all."""
@@ -78,14 +79,17 @@ class Ingest:
             except InputError as error:
                 judged.bad.append((index, item, error))
             else:
-                judged.good.append(observation)
+                judged.good.append((item, observation))
         return judged
 
-    async def _publish(self, observation: AnyObservation) -> None:
+    async def _publish(self, item: bytes, observation: AnyObservation) -> None:
         subject = f"observations.{observation.__struct_config__.tag}"
         headers = {"Summit-Door": DOOR}
+        # The broker swallows a resend of the same bytes. Another observation under a used id must not be swallowed
+        # here, where nobody counts it: fabric decides.
+        same = derived_id(observation.observed_at, observation.source, item)
         # Encoded anew, with its id: the id that we return is the one that is stored.
-        await self._bus.publish(subject, wire.encode(observation), msg_id=observation.id, headers=headers)
+        await self._bus.publish(subject, wire.encode(observation), msg_id=same, headers=headers)
 
     async def _bury(self, item: bytes, error: InputError, principal: Principal, *, size: int | None = None) -> None:
         # What is refused here never reaches fabric, so it is counted here; what passes is counted there.
@@ -132,12 +136,18 @@ def _stated_source(item: bytes) -> str | None:
         return None
 
 
-async def _bounded(work: Iterable[Awaitable[None]]) -> None:
-    """All of it, at most ``IN_FLIGHT`` at a time."""
+async def _bounded(act: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+    """All of it, at most ``IN_FLIGHT`` at a time. At the first error the rest is called off: the caller sends it again,
+    and the two would arrive mixed."""
     gate = asyncio.Semaphore(IN_FLIGHT)
 
-    async def one(awaitable: Awaitable[None]) -> None:
+    async def one(item: T) -> None:
         async with gate:
-            await awaitable
+            await act(item)
 
-    await asyncio.gather(*(one(awaitable) for awaitable in work))
+    tasks = [asyncio.create_task(one(item)) for item in items]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()

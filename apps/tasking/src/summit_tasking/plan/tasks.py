@@ -149,16 +149,17 @@ def overdue(task: Task, asset: Entity | None, now: datetime, deadlines: Deadline
 
 def watched(task: Task, asset: Entity | None, now: datetime, deadlines: Deadlines) -> Task | None:
     """The task after a look at the asset's telemetry: it is on its way although its answer was lost, or it is silent.
-    The deadline keeps counting while it is silent."""
+    The deadline keeps counting while it is silent. One that comes back may have forgotten the task (a restart)."""
     if task.state not in WITH_ASSET:
         return None
     silent = asset is None or asset.freshness in {"lost", "expired"}
     said, again = f"{task.asset} is silent", f"{task.asset} is heard again"
-    last = next((entry.what for entry in reversed(task.timeline) if entry.what in {said, again}), again)
+    forgot = f"{again}, but does not say that it is on this task: ask its pilot"
+    last = next((entry.what for entry in reversed(task.timeline) if entry.what in {said, again, forgot}), again)
     if silent:
         return None if last == said else _noted(task, said, now)
     if last == said:
-        return _noted(task, again, now)
+        return _noted(task, again if asset and asset.task == task.id else forgot, now)
     if asset is None or task.state is TaskState.EXECUTING or asset.task != task.id:
         return None
     speed = asset.kinematics.speed_mps if asset.kinematics else None

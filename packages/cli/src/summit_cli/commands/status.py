@@ -51,10 +51,14 @@ async def _state(endpoints: Endpoints) -> dict[str, Any]:
 
 
 def _print_sources(sources: list[dict[str, Any]]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*(name.replace("_", " ") for name in _COLUMNS), title=f"{len(sources)} sources")
+    table = Table(title=f"{len(sources)} sources, times in UTC", box=box.SIMPLE, padding=0)
+    for name in _COLUMNS:  # a cut id could not be looked up, so another column gives way on a narrow screen
+        table.add_column(name.replace("_", " "), no_wrap=name == "id", overflow="fold")
     for source in sources:
-        table.add_row(*(str(source.get(name, "")) for name in _COLUMNS))
+        heard = str(source.get("last_heard", ""))[5:19].replace("T", " ")
+        table.add_row(*(str((source | {"last_heard": heard}).get(name, "")) for name in _COLUMNS))
     Console().print(table)

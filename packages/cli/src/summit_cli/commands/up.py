@@ -8,6 +8,9 @@ import click
 
 from summit_cli.commands import options
 
+SCENARIOS = ("ridge-fire", "none")
+"""Named here again, because importing the simulation would cost the supervisor a second and its memory."""
+
 
 @click.command()
 @options.state_dir
@@ -15,7 +18,9 @@ from summit_cli.commands import options
     "--port", type=click.IntRange(1, 65535), help="Port of the gateway and console.  [default: 8000 or a free one]"
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address on which the gateway listens.")
-@click.option("--scenario", default="ridge-fire", show_default=True, help="Simulated world to play, or none.")
+@click.option(
+    "--scenario", type=click.Choice(SCENARIOS), default=SCENARIOS[0], show_default=True, help="Simulated world to play."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed plays the same scenario.")
 @click.option("--speed", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Speed of the scenario.")
 @click.option("--auto-approve", is_flag=True, help="The scenario approves proposals itself (demonstration only).")

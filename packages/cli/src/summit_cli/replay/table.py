@@ -17,8 +17,15 @@ from summit_cli.replay.recording import Recording, Reject
 
 def read(recording: Recording) -> Iterator[AnyObservation | Reject]:
     text = io.StringIO(recording.content.decode("utf-8-sig", errors="replace"), newline="")
-    for record, row in enumerate(csv.DictReader(text, strict=False), 1):
-        yield _one(recording, record, row)
+    rows, record = csv.DictReader(text, strict=False), 0
+    while True:
+        record += 1
+        try:
+            yield _one(recording, record, next(rows))
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Reject(record, "malformed_row", str(error))
 
 
 def _one(recording: Recording, record: int, row: dict[str | Any, str | Any]) -> AnyObservation | Reject:

@@ -77,7 +77,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _framework(_: Request, error: HTTPException) -> Response:
         code = _FRAMEWORK.get(error.status_code, ErrorCode.INTERNAL)
-        return problem(error.status_code, code, str(error.detail))
+        response = problem(error.status_code, code, str(error.detail))
+        response.headers.update(error.headers or {})  # such as Allow, which RFC 9110 demands with a 405
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def _parameters(_: Request, error: RequestValidationError) -> Response:

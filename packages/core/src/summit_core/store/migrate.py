@@ -8,7 +8,9 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import SQLAlchemyError
 
+from summit_core.observability.logs import redact
 from summit_core.store.pool import Pool
 
 
@@ -45,7 +47,11 @@ def main() -> None:
     url = os.environ.get("SUMMIT_DATABASE_URL")
     if not url:
         sys.exit("SUMMIT_DATABASE_URL is not set; set it to the database to migrate")
-    migrate(url)
+    try:
+        migrate(url)
+    except (OSError, asyncpg.PostgresError, SQLAlchemyError) as error:
+        reason = redact(" ".join(str(error).split())) or type(error).__name__
+        sys.exit(f"cannot migrate the database that SUMMIT_DATABASE_URL names: {reason}")
 
 
 if __name__ == "__main__":
