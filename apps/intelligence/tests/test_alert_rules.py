@@ -79,7 +79,7 @@ def test_the_advisory_gives_reasons_and_actions(make: "Make") -> None:
     assert advisory.rule == "wildfire-advisory/1" and advisory.incident == make.incident().id
     assert "Send an asset to look; approach from up-wind, 40° (NE)" in advisory.actions
     assert "Nearest crews: Crew Feather (crew-2) at 3.1 km" in advisory.actions
-    assert {reason.kind for reason in advisory.reasons} == {"severity", "fix", "weather", "spread"}
+    assert {reason.kind for reason in advisory.reasons} == {"severity", "fix", "weather", "spread", "asset"}
     assert "obs-wx" in advisory.causes
 
 

@@ -9,6 +9,7 @@ from summit_core.model import Advisory, Entity, Evidence, Incident, IncidentStat
 
 from summit_intelligence.rules import evidence, spread
 from summit_intelligence.rules.incidents import is_open, short_id
+from summit_intelligence.rules.reach import nobody_can_look
 from summit_intelligence.rules.severity import severity
 from summit_intelligence.rules.weather import Weather
 from summit_intelligence.rules.wording import direction, ellipse, length, place
@@ -43,6 +44,8 @@ def of_incident(
     ]
     if not ended:
         reasons.append(Evidence(id=incident.id, kind="spread", text=spread.statement(weather)))
+    if unreachable := nobody_can_look(incident, assets):
+        reasons.append(unreachable)
     return Advisory(
         id=short_id("adv", incident.id),
         title=f"{_HEADLINE[incident.state]}: {incident.title}",
