@@ -31,7 +31,6 @@ from summit_gateway.services import Services
 from summit_gateway.sessions.endpoints import sessions_router
 from summit_gateway.sessions.token import SessionTokens
 from summit_gateway.settings import GatewaySettings
-from summit_gateway.stopping import told_of_stop
 from summit_gateway.stream.endpoints import stream_router
 from summit_gateway.stream.hub import Hub
 from summit_gateway.stream.service import feed
@@ -52,8 +51,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await _start(services, settings, stack)
-            with told_of_stop(lambda: services.hub.end_all(UnavailableError("the gateway stops; connect again"))):
-                yield
+            yield
 
     async def guard(connection: HTTPConnection) -> None:
         try:
@@ -73,6 +71,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
         dependencies=[Depends(guard)],
     )
     app.state.services = services
+    app.state.before_stop = lambda: services.hub.end_all(UnavailableError("the gateway stops; connect again"))
     complete(app)
     app.mount("/", ConsoleFiles(settings.console_dir, app), name="console")
     return app

@@ -22,9 +22,15 @@ OUR_LOGS: dict[str, Any] = {
 }
 """The server's own lines go the way of all others and come out as JSON."""
 
+FAREWELL_S = 0.3
+
 
 def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
-    """Run until SIGTERM or SIGINT. The app's lifespan starts and stops the service's loops."""
+    """Run until SIGTERM or SIGINT. The app's lifespan starts and stops the service's loops.
+
+    ``app.state.before_stop`` is called at the signal, ``FAREWELL_S`` before the server stops: it waits for open
+    connections, and a stream never ends by itself.
+    """
     configure_logs(service, settings.log_level)
     uvloop.run(_serve(settings, build))
 
@@ -41,6 +47,13 @@ async def _serve(settings: ServiceSettings, build: Callable[[], FastAPI]) -> Non
         log_dictconfig=OUR_LOGS,
     )
     loop = asyncio.get_running_loop()
+    tell: Callable[[], None] | None = getattr(app.state, "before_stop", None)
+
+    def stop() -> None:
+        if tell is not None:
+            tell()
+        loop.call_later(FAREWELL_S if tell is not None else 0.0, server.stop)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     await server.serve()
