@@ -13,6 +13,7 @@ mkdir -p "$HOME"
 
 seconds_to_ready() {
   local started=$SECONDS log=$1 pid
+  : >"$log"
   setsid make -C "$work/clone" run >"$log" 2>&1 &
   pid=$!
   until grep -q '^Summit OS ready' "$log"; do
