@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import asyncpg
 import nats
 import pytest
@@ -19,6 +23,9 @@ from summit_cli.embedded.postgres import Postgres
 from summit_cli.embedded.secrets import Secrets
 from summit_cli.state import StateDir
 from summit_cli.supervisor.program import credentials
+from summit_core import wire
+from summit_core.model import Principal
+from summit_core.security.service_key import PRINCIPAL_HEADER
 from summit_core.store.migrate import migrate
 
 DEADLINE_S = 20.0
@@ -132,6 +139,60 @@ class PostgresServer:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
             self._process = None
+
+
+class ServiceProcess:
+    """The service as a process of its own, reached over HTTP as the gateway reaches it."""
+
+    KEY = "service-key-for-tests-only"
+
+    def __init__(self, module: str, nats_url: str) -> None:
+        self._module, self._port, self._nats_url = module, free_port(), nats_url
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        own = {"SUMMIT_NATS_URL": self._nats_url, "SUMMIT_PORT": str(self._port), "SUMMIT_SERVICE_KEY": self.KEY}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", self._module, env={**os.environ, **own}, stdout=asyncio.subprocess.DEVNULL
+        )
+        async with asyncio.timeout(20.0):
+            while await self._ready() != 200:  # noqa: ASYNC110  (another process: nothing to await)
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """As a crash does (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+    async def post(self, path: str, body: bytes, person: Principal, *, key: str = KEY) -> tuple[int, dict[str, Any]]:
+        """Status and answer."""
+        headers = {"Authorization": f"Bearer {key}", PRINCIPAL_HEADER: wire.encode(person).decode()}
+        async with aiohttp.ClientSession() as session:
+            answer = await session.post(f"http://127.0.0.1:{self._port}{path}", data=body, headers=headers)
+            return answer.status, await answer.json(content_type=None)
+
+    async def _ready(self) -> int:
+        try:
+            async with aiohttp.ClientSession() as session:
+                return (await session.get(f"http://127.0.0.1:{self._port}/readyz")).status
+        except aiohttp.ClientError:
+            return 0
+
+
+@pytest.fixture
+async def service_process(nats_url: str) -> AsyncIterator[Callable[[str], ServiceProcess]]:
+    """Make the process of a service; it is killed at the end of the test."""
+    made: list[ServiceProcess] = []
+
+    def make(module: str) -> ServiceProcess:
+        made.append(ServiceProcess(module, nats_url))
+        return made[-1]
+
+    yield make
+    for process in made:
+        await process.kill()
 
 
 @pytest.fixture(scope="session")

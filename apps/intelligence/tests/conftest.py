@@ -2,14 +2,10 @@
 
 import asyncio
 import contextlib
-import os
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 from msgspec.structs import replace
 from summit_core import wire
@@ -25,10 +21,8 @@ from summit_core.model import (
     Incident,
     Location,
     Measurement,
-    Principal,
 )
 from summit_core.observability.health import HealthMonitor
-from summit_core.security.service_key import PRINCIPAL_HEADER
 from summit_core.supervise import end, supervise
 from summit_intelligence.rules import incidents
 from summit_intelligence.service import Intelligence
@@ -187,57 +181,10 @@ class World:
         raise AssertionError(f"it never stops writing: {before}")
 
 
-class Server:
-    """The service as a process of its own, reached over HTTP as the gateway reaches it."""
-
-    KEY = "service-key-for-tests-only"
-
-    def __init__(self, nats_url: str) -> None:
-        self._port, self._nats_url = _free_port(), nats_url
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        own = {"SUMMIT_NATS_URL": self._nats_url, "SUMMIT_PORT": str(self._port), "SUMMIT_SERVICE_KEY": self.KEY}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "summit_intelligence", env={**os.environ, **own}, stdout=asyncio.subprocess.DEVNULL
-        )
-        async with asyncio.timeout(20.0):
-            while await self._ready() != 200:  # noqa: ASYNC110  (another process: nothing to await)
-                await asyncio.sleep(0.05)
-
-    async def kill(self) -> None:
-        """As a crash does (SIGKILL)."""
-        if self._process is not None:
-            self._process.kill()
-            await self._process.wait()
-            self._process = None
-
-    async def post(self, path: str, body: bytes, person: Principal, *, key: str = KEY) -> tuple[int, dict[str, Any]]:
-        """Status and answer."""
-        headers = {"Authorization": f"Bearer {key}", PRINCIPAL_HEADER: wire.encode(person).decode()}
-        async with aiohttp.ClientSession() as session:
-            answer = await session.post(f"http://127.0.0.1:{self._port}{path}", data=body, headers=headers)
-            return answer.status, await answer.json(content_type=None)
-
-    async def _ready(self) -> int:
-        try:
-            async with aiohttp.ClientSession() as session:
-                return (await session.get(f"http://127.0.0.1:{self._port}/readyz")).status
-        except aiohttp.ClientError:
-            return 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
-async def server(nats_url: str) -> AsyncIterator[Server]:
-    server = Server(nats_url)
-    yield server
-    await server.kill()
+def server(service_process: Callable[[str], Any]) -> Any:
+    """The service as a process of its own, reached over HTTP as the gateway reaches it."""
+    return service_process("summit_intelligence")
 
 
 @pytest.fixture

@@ -6,13 +6,15 @@ from summit_core.model import Principal, Role
 from summit_intelligence.rules import alerts
 
 if TYPE_CHECKING:
-    from .conftest import Make, Server, World
+    from conftest import ServiceProcess
+
+    from .conftest import Make, World
 
 ANN = Principal(id="ann", name="Ann", role=Role.OPERATOR)
 VIC = Principal(id="vic", name="Vic", role=Role.VIEWER)
 
 
-async def test_the_same_picture_after_a_kill(world: "World", server: "Server", make: "Make") -> None:
+async def test_the_same_picture_after_a_kill(world: "World", server: "ServiceProcess", make: "Make") -> None:
     await world.process.service._lock.acquire()  # the one in this process only watches
     await server.start()
     await world.entity(make.hazard())

@@ -6,13 +6,15 @@ from summit_core import wire
 from summit_core.model import Principal, Role, TaskState
 
 if TYPE_CHECKING:
-    from .conftest import Make, Server, World
+    from conftest import ServiceProcess
+
+    from .conftest import Make, World
 
 CAROL = Principal(id="carol", name="Carol", role=Role.COMMANDER)
 ANN = Principal(id="ann", name="Ann", role=Role.OPERATOR)
 
 
-async def test_decisions_over_http_survive_a_kill(world: "World", server: "Server", make: "Make") -> None:
+async def test_decisions_over_http_survive_a_kill(world: "World", server: "ServiceProcess", make: "Make") -> None:
     asset = await world.asset()
     await world.process.only_watch()
     await server.start()

@@ -1,6 +1,5 @@
 """Wiring of fusion: the bus, the mirror, the worker's loops, the health page."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +9,7 @@ from summit_core.bus.streams import OBSERVATIONS
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import end, supervise
+from summit_core.supervise import running
 
 from summit_fusion.settings import FusionSettings
 from summit_fusion.worker import Worker
@@ -38,13 +37,9 @@ def build_app(settings: FusionSettings) -> FastAPI:
             worker.restore()
             await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health)
 
-        loops = [
-            asyncio.create_task(supervise("mirror", mirror.run, health)),
-            asyncio.create_task(supervise(CONSUMER, work, health)),
-            asyncio.create_task(supervise("publisher", worker.publish_forever, health)),
-        ]
-        yield
-        await end(*loops)
+        loops = {"mirror": mirror.run, CONSUMER: work, "publisher": worker.publish_forever}
+        async with running(loops, health):
+            yield
         await bus.close()
 
     return create_app(SERVICE, title="Summit OS fusion", health=health, routers=[], lifespan=lifespan)

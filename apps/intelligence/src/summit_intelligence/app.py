@@ -1,6 +1,5 @@
 """Wiring of intelligence: the one place that builds its adapters."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -10,7 +9,7 @@ from summit_core.bus import Bus, Mirror, WorldWriter
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import end, supervise
+from summit_core.supervise import running
 
 from summit_intelligence.endpoints import build_router
 from summit_intelligence.service import Intelligence
@@ -35,12 +34,9 @@ def build_app(settings: Settings) -> FastAPI:
         worker = Worker(bus, mirror, store, service, health)
         app.state.service, app.state.store = service, store
         loops = {"mirror": mirror.run, OBSERVE: worker.observe, JUDGE: worker.judge}
-        tasks = [asyncio.create_task(supervise(name, run, health)) for name, run in loops.items()]
-        try:
+        async with running(loops, health):
             yield
-        finally:
-            await end(*tasks)
-            await bus.close()
+        await bus.close()
 
     return create_app(
         NAME,

@@ -1,7 +1,8 @@
 """The supervision point: the one place where any error of a long-running loop is caught, counted and survived."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -42,6 +43,16 @@ async def supervise(
             delay = 0.1
         await asyncio.sleep(delay)
         delay = min(longest_s, delay * 2)
+
+
+@asynccontextmanager
+async def running(loops: Mapping[str, Callable[[], Awaitable[None]]], health: HealthMonitor) -> AsyncIterator[None]:
+    """Supervise loops side by side for as long as the context lasts."""
+    tasks = [asyncio.create_task(supervise(name, run, health), name=name) for name, run in loops.items()]
+    try:
+        yield
+    finally:
+        await end(*tasks)
 
 
 async def end(*loops: asyncio.Task[None]) -> None:
