@@ -21,10 +21,14 @@ from summit_core.model import (
     DeadLetter,
     Entity,
     Incident,
+    Override,
+    Presence,
+    Registration,
     SourceAccount,
     Task,
     TaskStatus,
     WorldEvent,
+    Zone,
 )
 from summit_fabric.settings import FabricSettings
 from summit_fusion.settings import FusionSettings
@@ -45,6 +49,10 @@ MESSAGES: dict[str, Any] = {
     "summit.dead-letter.1": DeadLetter,
     "summit.source.1": SourceAccount,
     "summit.world.1": WorldEvent,
+    "summit.zone.1": Zone,
+    "summit.presence.1": Presence,
+    "summit.override.1": Override,
+    "summit.registration.1": Registration,
 }
 
 

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from summit_core.errors import ForbiddenError, InternalError, SummitError, UnauthenticatedError
-from summit_core.model import Principal
+from summit_core.model import WORLD_TYPES, Principal
 from summit_core.security.permissions import Permission, require
 from summit_core.security.service_key import bearer
 
 from summit_gateway.keys.service import KeyService
 from summit_gateway.sessions.token import COOKIE, SessionTokens
+from summit_gateway.upstream.routes import ROUTES
 
 
 class Door(StrEnum):
@@ -37,39 +38,14 @@ ACCESS: Final[dict[tuple[str, str], Access]] = {
     ("POST", "/v1/keys"): _P.ADMINISTER,
     ("DELETE", "/v1/keys/{id}"): _P.ADMINISTER,
     ("POST", "/v1/observations"): _P.OBSERVE,
-    ("GET", "/v1/observations"): _P.READ,
-    ("GET", "/v1/observations/count"): _P.READ,
-    ("GET", "/v1/observations/{id}"): _P.READ,
-    ("GET", "/v1/sources"): _P.READ,
-    ("GET", "/v1/sources/{id}"): _P.READ,
-    ("GET", "/v1/dead-letters"): _P.READ,
-    ("GET", "/v1/dead-letters/{id}"): _P.READ,
-    ("POST", "/v1/dead-letters/{id}/replay"): _P.OPERATE,
-    ("DELETE", "/v1/dead-letters/{id}"): _P.ADMINISTER,
-    ("GET", "/v1/lineage/{id}"): _P.READ,
-    ("GET", "/v1/entities"): _P.READ,
-    ("GET", "/v1/entities/{id}"): _P.READ,
     ("GET", "/v1/tracks"): _P.READ,
     ("GET", "/v1/tracks/{id}"): _P.READ,
     ("GET", "/v1/assets"): _P.READ,
     ("GET", "/v1/assets/{id}"): _P.READ,
-    ("GET", "/v1/incidents"): _P.READ,
-    ("GET", "/v1/incidents/{id}"): _P.READ,
-    ("POST", "/v1/incidents/{id}/state"): _P.OPERATE,
-    ("GET", "/v1/alerts"): _P.READ,
-    ("GET", "/v1/alerts/{id}"): _P.READ,
-    ("POST", "/v1/alerts/{id}/ack"): _P.OPERATE,
-    ("GET", "/v1/advisories"): _P.READ,
-    ("GET", "/v1/advisories/{id}"): _P.READ,
-    ("GET", "/v1/tasks"): _P.READ,
-    ("GET", "/v1/tasks/{id}"): _P.READ,
-    ("POST", "/v1/tasks/{id}/approve"): _P.APPROVE,
-    ("POST", "/v1/tasks/{id}/reject"): _P.APPROVE,
-    ("POST", "/v1/tasks/{id}/cancel"): _P.OPERATE,
-    ("GET", "/v1/approvals"): _P.READ,
-    ("GET", "/v1/approvals/{id}"): _P.READ,
+    **{("GET", f"/v1/{type_}{one}"): _P.READ for type_ in WORLD_TYPES for one in ("", "/{id}")},
     ("GET", STREAM): _P.READ,
     ("WEBSOCKET", STREAM): _P.READ,
+    **{(route.method, route.path): route.permission for route in ROUTES},
 }
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 REQUEST_HEADER: Final = "x-summit-request"

@@ -26,6 +26,10 @@ OPERATIONS: Final[dict[WorldType, tuple[str, ...]]] = {
     "advisories": ("incident",),
     "tasks": ("state", "incident", "asset"),
     "approvals": ("task",),
+    "zones": ("rule", "anchor"),
+    "presences": ("zone", "entity", "state"),
+    "overrides": (),
+    "registrations": ("kind", "link", "node"),
 }
 """The filters of each type."""
 

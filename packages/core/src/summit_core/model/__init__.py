@@ -13,6 +13,7 @@ from summit_core.model.common import (
 )
 from summit_core.model.deadletter import DeadLetter
 from summit_core.model.entity import (
+    Alias,
     BearingEvidence,
     Entity,
     EntityKind,
@@ -21,6 +22,8 @@ from summit_core.model.entity import (
     Hypothesis,
     Kinematics,
     Location,
+    Overridden,
+    Relation,
 )
 from summit_core.model.observation import (
     OBSERVATION_KINDS,
@@ -45,6 +48,8 @@ from summit_core.model.operations import (
     Severity,
     Urgency,
 )
+from summit_core.model.override import OverriddenField, Override
+from summit_core.model.registration import Credential, Link, Registration
 from summit_core.model.source import SourceAccount
 from summit_core.model.task import (
     Approval,
@@ -57,6 +62,7 @@ from summit_core.model.task import (
     Waypoint,
 )
 from summit_core.model.world import WORLD_TYPES, WorldEvent, WorldObject, WorldType
+from summit_core.model.zone import Circle, Presence, Ring, Span, Zone
 
 __all__ = [
     "OBSERVATION_KINDS",
@@ -64,13 +70,16 @@ __all__ = [
     "Advisory",
     "Alert",
     "AlertState",
+    "Alias",
     "Altitude",
     "AnyObservation",
     "Approval",
     "Bearing",
     "BearingEvidence",
     "Certainty",
+    "Circle",
     "Confidence",
+    "Credential",
     "DeadLetter",
     "Decision",
     "Detection",
@@ -86,18 +95,27 @@ __all__ = [
     "Key",
     "Kinematics",
     "Latitude",
+    "Link",
     "Location",
     "Longitude",
     "Matrix2",
     "Measurement",
     "Observation",
+    "Overridden",
+    "OverriddenField",
+    "Override",
     "Plan",
     "Position",
+    "Presence",
     "Principal",
+    "Registration",
+    "Relation",
     "Report",
+    "Ring",
     "Role",
     "Severity",
     "SourceAccount",
+    "Span",
     "Task",
     "TaskKind",
     "TaskState",
@@ -109,4 +127,5 @@ __all__ = [
     "WorldEvent",
     "WorldObject",
     "WorldType",
+    "Zone",
 ]

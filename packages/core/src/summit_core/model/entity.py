@@ -1,6 +1,6 @@
 """Entity: what we believe exists (wire schema ``summit.entity/1``). A small core and optional components."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -76,6 +76,29 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     weight: Confidence
 
 
+class Alias(Struct, frozen=True, kw_only=True):
+    """Another name of the same thing, in a scheme such as ``icao``, ``mmsi``, ``callsign`` or ``cad``."""
+
+    scheme: Key
+    value: Name
+
+
+class Relation(Struct, frozen=True, kw_only=True):
+    """This entity ``kind`` that one: ``part_of``, ``carried_by``, ``assigned_to``, ``observed_by``, ``near``…"""
+
+    kind: Key
+    to: Key
+
+
+class Overridden(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A field whose value is an operator's: who, when, why, and what the automatics say instead."""
+
+    by: Name
+    at: Timestamp
+    reason: Text = ""
+    automatic: Any = None
+
+
 class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Three clocks: ``observed_at`` (source clock of the last information), ``heard_at`` (ours), ``updated_at`` (ours,
     when this version was written). ``owner`` is the service that writes it."""
@@ -105,6 +128,14 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ambiguous: bool = False
     ambiguity: Text | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
+    labels: tuple[Name, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    note: Text = ""
+    overridden: dict[str, Overridden] = {}
+    """By field name; written by nobody, laid over the entity where it is read."""
+    merged: tuple[str, ...] = ()
+    """Entities that an operator has declared to be this one."""
     updates: Annotated[int, Meta(ge=0)] = 0
     recording: Key | None = None
     causes: tuple[str, ...] = ()

@@ -7,10 +7,24 @@ from msgspec import Raw, Struct, field
 from summit_core.model.common import Key, Timestamp, Uuid
 from summit_core.model.entity import Entity
 from summit_core.model.operations import Advisory, Alert, Incident
+from summit_core.model.override import Override
+from summit_core.model.registration import Registration
 from summit_core.model.task import Approval, Task
+from summit_core.model.zone import Presence, Zone
 
-WorldType = Literal["entities", "incidents", "alerts", "advisories", "tasks", "approvals"]
-WorldObject = Entity | Incident | Alert | Advisory | Task | Approval
+WorldType = Literal[
+    "entities",
+    "incidents",
+    "alerts",
+    "advisories",
+    "tasks",
+    "approvals",
+    "zones",
+    "presences",
+    "overrides",
+    "registrations",
+]
+WorldObject = Entity | Incident | Alert | Advisory | Task | Approval | Zone | Presence | Override | Registration
 WORLD_TYPES: dict[WorldType, type[WorldObject]] = {
     "entities": Entity,
     "incidents": Incident,
@@ -18,6 +32,10 @@ WORLD_TYPES: dict[WorldType, type[WorldObject]] = {
     "advisories": Advisory,
     "tasks": Task,
     "approvals": Approval,
+    "zones": Zone,
+    "presences": Presence,
+    "overrides": Override,
+    "registrations": Registration,
 }
 
 

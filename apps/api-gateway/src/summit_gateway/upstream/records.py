@@ -1,0 +1,95 @@
+"""Routes of the record: observations, sources, dead letters, lineage."""
+
+from typing import Final
+
+from msgspec import Struct
+from summit_core.model import AnyObservation, DeadLetter, SourceAccount
+from summit_core.security.permissions import Permission
+
+from summit_gateway.upstream.passed import PAGE, Passed
+
+
+class ObservationList(Struct, frozen=True, kw_only=True):
+    items: list[AnyObservation]
+    next: str | None
+    seq: int
+
+
+class SourceList(Struct, frozen=True, kw_only=True):
+    items: list[SourceAccount]
+    next: str | None
+    seq: int
+
+
+class DeadLetterList(Struct, frozen=True, kw_only=True):
+    items: list[DeadLetter]
+    next: str | None
+    seq: int
+
+
+class OpenLetter(DeadLetter, frozen=True, kw_only=True, omit_defaults=True):
+    """``complete``: all of the input was kept. ``text``: the payload, where it is UTF-8."""
+
+    complete: bool
+    text: str | None = None
+
+
+class Replayed(Struct, frozen=True):
+    id: str
+    subject: str
+    seq: int
+
+
+class Count(Struct, frozen=True):
+    count: int
+
+
+class LineageNode(Struct, frozen=True):
+    id: str
+    type: str
+    title: str
+    at: str | None
+    source: str | None = None
+
+
+class LineageEdge(Struct, frozen=True, rename={"from_": "from"}):
+    from_: str
+    to: str
+
+
+class Lineage(Struct, frozen=True):
+    id: str
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    truncated: bool = False
+
+
+# In this order: "count" must be tried before it is taken for an id.
+ROUTES: Final = (
+    Passed(
+        *("fabric", "GET", "/v1/observations", "Stored observations, newest first", ObservationList),
+        parameters=("source", "kind", "recording", "since", "until", *PAGE),
+    ),
+    Passed(
+        *("fabric", "GET", "/v1/observations/count", "How many are stored", Count), parameters=("source", "recording")
+    ),
+    Passed("fabric", "GET", "/v1/observations/{id}", "One stored observation", AnyObservation),
+    Passed("fabric", "GET", "/v1/sources", "Loss accounting of every source", SourceList, parameters=PAGE),
+    Passed("fabric", "GET", "/v1/sources/{id}", "Loss accounting of one source", SourceAccount),
+    Passed(
+        *("fabric", "GET", "/v1/dead-letters", "Refused input, with the reason", DeadLetterList),
+        parameters=("code", "source", "door", "since", *PAGE),
+    ),
+    Passed("fabric", "GET", "/v1/dead-letters/{id}", "One refused input with its bytes", OpenLetter),
+    Passed(
+        *("fabric", "POST", "/v1/dead-letters/{id}/replay", "Send its bytes through validation again", Replayed),
+        permission=Permission.OPERATE,
+        status=202,
+    ),
+    Passed(
+        *("fabric", "DELETE", "/v1/dead-letters/{id}", "Throw a refused input away", None),
+        permission=Permission.ADMINISTER,
+        status=204,
+    ),
+    Passed("fabric", "GET", "/v1/lineage/{id}", "From anything back to its raw observations", Lineage),
+)

@@ -1,0 +1,15 @@
+"""Every route that is passed on, in the order in which they are tried."""
+
+from typing import Final
+
+from summit_gateway.upstream import decisions, history, records, registry, world, zones
+from summit_gateway.upstream.passed import Passed
+
+ROUTES: Final[tuple[Passed, ...]] = (
+    *history.ROUTES,
+    *zones.ROUTES,
+    *registry.ROUTES,
+    *records.ROUTES,
+    *world.ROUTES,
+    *decisions.ROUTES,
+)
