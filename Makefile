@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos bench bench-localisation bench-cold \
+.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-pipeline bench-queries bench-localisation bench-cold bench-tracking \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -38,11 +38,17 @@ test: setup ## Run the unit tests of Python and of the console
 	@if [ -f apps/console/package.json ]; then cd apps/console && npm test; else echo 'SKIPPED console tests: no apps/console'; fi
 
 e2e: setup ## Run the tests over real processes and public interfaces
-	$(BIN)/pytest tests/e2e -s $(ARGS)
+	$(BIN)/pytest tests/e2e tests/fuzz -s $(ARGS)
 
 # in a folder of its own: another pytest run would close the common one to the user that PostgreSQL runs as
 chaos: setup ## Kill and stop each program under load: nothing accepted is lost (ARGS=--full: 2,000/s for 60 s)
 	$(BIN)/pytest tests/chaos -s --tb=native --basetemp="$$(mktemp -d)/chaos" $(ARGS)
+
+fuzz: setup ## 100,000 hostile inputs by MQTT, HTTP and NATS (ARGS="--fuzz-seed 7": others)
+	$(BIN)/pytest tests/fuzz -s --inputs 100000 --basetemp="$$(mktemp -d)/fuzz" $(ARGS)
+
+soak: setup ## Ten minutes at 1,000 observations a second: memory stays, nothing grows without a bound (ARGS="--seconds 60")
+	$(BIN)/pytest tests/soak -s --basetemp="$$(mktemp -d)/soak" $(ARGS)
 
 check: setup lint types imports drift limits ## Everything that must hold before a commit, except the tests
 
@@ -79,6 +85,15 @@ bench: bench-localisation ## Run the benchmarks
 
 bench-localisation: setup ## Position of a fire from bearings against the Cramér-Rao bound
 	$(BIN)/python bench/localisation.py $(ARGS)
+
+bench-tracking: setup ## The tracker beside Stone Soup (installed below .tools), same data, same run
+	$(BIN)/python bench/tracking.py $(ARGS)
+
+bench-pipeline: setup ## Throughput and cost of the whole pipeline beside the raw engine, its latency, its cost at 10 million stored
+	@code=0; for name in pipeline latency growth; do $(BIN)/python bench/$$name.py || code=1; done; exit $$code
+
+bench-queries: setup ## Queries over 5 million observations through the HTTP interface, and their plans
+	$(BIN)/python bench/queries.py $(ARGS)
 
 bench-cold: ## From a clean clone with empty caches to "ready", and again warm
 	@scripts/bench_cold.sh

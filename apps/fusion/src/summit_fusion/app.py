@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
-from summit_core.bus.streams import OBSERVATIONS
+from summit_core.bus.streams import OBSERVATIONS, VALIDATED_SUBJECT
+from summit_core.bus.subjects import validated_everywhere
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
@@ -16,6 +17,7 @@ from summit_fusion.worker import Worker
 
 SERVICE = "fusion"
 CONSUMER = "fusion"
+SUBJECTS = (VALIDATED_SUBJECT, *validated_everywhere("position", "bearing", "hotspot", "detection"))
 
 
 def build_app(settings: FusionSettings) -> FastAPI:
@@ -35,7 +37,7 @@ def build_app(settings: FusionSettings) -> FastAPI:
         async def work() -> None:
             await mirror.ready.wait()
             worker.restore()
-            await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health)
+            await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health, subject=SUBJECTS)
 
         loops = {"mirror": mirror.run, CONSUMER: work, "publisher": worker.publish_forever}
         async with running(loops, health):

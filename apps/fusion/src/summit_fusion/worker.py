@@ -44,7 +44,7 @@ class Worker:
         if self._restored:
             return
         self._restored = True
-        ours = [entity for entity in self._mirror.all("entities", Entity) if entity.owner == OWNER]
+        ours = self._mirror.owned_by(OWNER)
         self.hazards.restore(entity for entity in ours if entity.kind == "hazard")
         self.tracks.restore(entity for entity in ours if entity.kind == "track")
         log.info("restored", hazards=len([e for e in ours if e.kind == "hazard"]), tracks=len(ours))

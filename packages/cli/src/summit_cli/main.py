@@ -5,7 +5,23 @@ from typing import Final
 
 import click
 
-_COMMANDS: Final = ("up", "down", "status", "health", "key", "measure", "replay", "dlq", "locate")
+_COMMANDS: Final = (
+    "up",
+    "down",
+    "status",
+    "health",
+    "key",
+    "source",
+    "device",
+    "measure",
+    "replay",
+    "dlq",
+    "locate",
+    "track",
+)
+
+_SAME: Final = {"source": "device"}
+"""Another word for the same group."""
 
 
 class _Lazy(click.Group):
@@ -17,7 +33,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"summit_cli.commands.{cmd_name}"), cmd_name)
+        name = _SAME.get(cmd_name, cmd_name)
+        command = getattr(import_module(f"summit_cli.commands.{name}"), name)
         return command if isinstance(command, click.Command) else None
 
 

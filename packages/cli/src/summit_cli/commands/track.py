@@ -1,0 +1,143 @@
+"""`summit track`: detections to tracks, offline."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from summit_cli.commands import options
+
+if TYPE_CHECKING:
+    from summit_cli.detections import Detection, Scenario
+
+SHOWN_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """``cpu_s`` and ``scan_ms`` are the tracker's alone, without reading, writing and start-up."""
+
+    detections: int = 0
+    rejected: int = 0
+    cpu_s: float = 0.0
+    scan_ms: list[float] = field(default_factory=list)
+    tracks: set[int] = field(default_factory=set)
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        ordered = sorted(self.scan_ms)
+        return {
+            "detections": self.detections,
+            "rejected": self.rejected,
+            "tracker_cpu_s": round(self.cpu_s, 6),
+            "scan_ms_p50": round(ordered[len(ordered) // 2], 4) if ordered else None,
+            "scan_ms_p99": round(ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))], 4) if ordered else None,
+            "tracks": len(self.tracks),
+        }
+
+
+@click.command()
+@click.option("--input", "source", type=click.Path(exists=True, dir_okay=False, allow_dash=True), required=True)
+@click.option("--output", "target", type=click.Path(dir_okay=False, allow_dash=True), required=True)
+@click.option(
+    "--meta",
+    type=click.Path(exists=True, dir_okay=False),
+    help='JSON: {"dur", "sensors": [{"name", "pd", "clutter_density"}]}. Without it the clutter is guessed.',
+)
+@options.as_json
+def track(source: str, target: str, meta: str | None, as_json: bool) -> None:
+    """Track what several sensors detected: a detection a line in, the picture of each second out; - is stdin or stdout.
+
+    \b
+    in:  {"id", "t", "sensor", "x", "y", "cov": [xx, xy, yy]}     seconds, metres east and north, square metres
+    out: {"t", "tracks": [[id, x, y, vx, vy, [xx, xy, yy, xu, yv, uu, uv, vv, xv, yu]], …]}   at t = 0.5, 1.5, …
+
+    Detections are taken in the order of their time, however they are ordered in the file. A line that cannot be read is
+    named on stderr and costs no other line; the exit code is then 1. The last line on stdout is JSON: detections,
+    rejected, tracker_cpu_s (without reading and start-up), scan_ms_p50, scan_ms_p99 and the number of tracks.
+    """
+    if "-" not in (source, target) and Path(target).exists() and Path(source).samefile(target):
+        raise click.UsageError("--input and --output are the same file; choose another output")
+    tally = Tally()
+    scenario = _scenario(meta)
+    with click.open_file(source, "rb") as lines:
+        found = _read(lines, tally)
+    try:
+        with click.open_file(target, "wb") as out:
+            _track_all(found, scenario, out, tally)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {target}: {error}") from None
+    summary = tally.as_dict()
+    if not as_json and target != "-":
+        click.echo(", ".join(f"{name} {value}" for name, value in summary.items()), err=True)
+    if target != "-" or as_json:
+        click.echo(json.dumps(summary))
+    sys.exit(1 if tally.rejected else 0)
+
+
+def _scenario(meta: str | None) -> "Scenario":
+    from summit_core import wire
+    from summit_core.errors import InputError
+
+    from summit_cli.detections import Scenario
+
+    if meta is None:
+        return Scenario()
+    try:
+        return wire.decode(Path(meta).read_bytes(), Scenario)
+    except InputError as error:
+        raise click.ClickException(f"{meta}: {error.detail}") from None
+
+
+def _read(lines: IO[bytes], tally: Tally) -> "list[Detection]":
+    from summit_core.errors import InputError
+
+    from summit_cli.detections import read
+
+    found = []
+    for number, one in read(lines):
+        if isinstance(one, InputError):
+            tally.rejected += 1
+            click.echo(f"line {number}: {one.detail}", err=True)
+        else:
+            found.append(one)
+    return found
+
+
+def _track_all(found: "list[Detection]", scenario: "Scenario", out: IO[bytes], tally: Tally) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+    from summit_fusion.jipda import JipdaTracker
+    from summit_fusion.jipda.warm import warm
+
+    from summit_cli.detections import line_of, scans
+
+    warm()
+    tracker, shown_at = JipdaTracker(), 0.5
+    end = scenario.dur if scenario.dur is not None else max((one.t for one in found), default=0.0)
+    console = Console(stderr=True)
+
+    def show() -> None:
+        estimate = tracker.estimate(shown_at)
+        tally.tracks.update(estimate.id.tolist())
+        out.write(line_of(estimate))
+
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("seconds tracked", total=end)
+        for scan, refused in scans(found, scenario):
+            while shown_at < min(scan.time, end):
+                show()
+                shown_at += SHOWN_EVERY_S
+                bar.update(task, completed=shown_at)
+            tally.rejected += refused
+            tally.detections += len(scan.z)
+            began, cpu = time.perf_counter(), time.process_time()
+            tracker.step(scan)
+            tally.cpu_s += time.process_time() - cpu
+            tally.scan_ms.append(1000.0 * (time.perf_counter() - began))
+        while shown_at < end:
+            show()
+            shown_at += SHOWN_EVERY_S
