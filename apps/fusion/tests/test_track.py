@@ -77,7 +77,8 @@ def test_covariance_is_the_recursive_cramer_rao_bound() -> None:
     transition = np.eye(4)
     transition[0, 2] = transition[1, 3] = 2.0
     for _ in range(20):
-        information = np.linalg.inv(process_noise(2.0, q) + transition @ np.linalg.inv(information) @ transition.T)
+        predicted = process_noise(2.0, q) + transition @ np.linalg.inv(information) @ transition.T
+        information = np.asarray(np.linalg.inv(predicted), np.float64)
         information[:2, :2] += np.linalg.inv(noise)
         _, cov = predict(np.zeros(4), cov, 2.0, q)
         _, cov = update(np.zeros(4), cov, innovate(np.zeros(4), cov, np.zeros(2), noise), noise)
