@@ -28,10 +28,6 @@ BARS: tuple[Bar, ...] = (
     *((name, "rms_over_bound", 0.0, 1.1) for name in ("5_cameras", "6_cameras", "8_cameras")),
     *((f"{n}_cameras", "behind_a_camera", 0, 0) for n in (2, 3, 4, 5, 6, 8)),
     *((f"{n}_cameras", "coverage_95", 0.93, 0.97) for n in (3, 4, 5, 6, 8)),
-    ("3_cameras", "ambiguous", 0.0, 0.12),
-)
-# Targets of the full fusion engine for wrong bearings: reported, met or not; they do not decide the exit code yet.
-TARGETS: tuple[Bar, ...] = (
     ("3_cameras_one_wrong", "wrong_flagged", 0.90, 1.0),
     ("6_cameras_15_percent_wrong", "ambiguous", 0.0, 0.10),
     ("6_cameras_15_percent_wrong", "within_3_bounds_of_unflagged", 0.97, 1.0),
@@ -156,9 +152,9 @@ def main() -> int:
     figures["3_cameras_disc"] = run(cases(seed + 1, trials, 3, disc=True))
     figures["3_cameras_one_wrong"] = run(cases(seed, trials, 3, wrong=1))
     figures["4_cameras_one_wrong"] = run(cases(seed, trials, 4, wrong=1))
-    figures["6_cameras_15_percent_wrong"] = run(cases(seed, trials, 6, wrong_rate=0.15))
-    missed, open_targets = _missed(BARS, figures), _missed(TARGETS, figures)
-    result = {"seed": seed, "trials": trials, "figures": figures, "missed": missed, "targets_not_met": open_targets}
+    figures["6_cameras_15_percent_wrong"] = run(cases(seed, 5 * trials, 6, wrong_rate=0.15))  # figures near their bars
+    missed = _missed(BARS, figures)
+    result = {"seed": seed, "trials": trials, "figures": figures, "missed": missed}
     print(json.dumps(result, indent=1))
     return 1 if missed else 0
 

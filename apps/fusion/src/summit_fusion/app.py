@@ -1,5 +1,6 @@
 """Wiring of fusion: the bus, the mirror, the worker's loops, the health page."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from summit_core.observability.health import HealthMonitor
 from summit_core.supervise import running
 
 from summit_fusion.settings import FusionSettings
+from summit_fusion.warm import warm
 from summit_fusion.worker import Worker
 
 SERVICE = "fusion"
@@ -35,6 +37,7 @@ def build_app(settings: FusionSettings) -> FastAPI:
         worker = Worker(mirror, WorldWriter(bus, SERVICE), SystemClock(), health, settings)
 
         async def work() -> None:
+            await asyncio.to_thread(warm)
             await mirror.ready.wait()
             worker.restore()
             await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health, subject=SUBJECTS)

@@ -9,8 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from summit_fusion.compiled import kernel
 from summit_fusion.hotspots.rows import Floats, Hotspots
-from summit_fusion.jipda.compiled import kernel
 
 MAX_GAP_S = 60.0 * 3600.0
 """Longest silence within one fire: four passes of a polar orbiter may be lost to cloud."""

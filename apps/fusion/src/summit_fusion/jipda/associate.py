@@ -6,7 +6,7 @@ Williams and Lau, "Approximate evaluation of marginal association probabilities 
 
 import numpy as np
 
-from summit_fusion.jipda.compiled import kernel
+from summit_fusion.compiled import kernel
 from summit_fusion.jipda.layout import Floats, Ints
 
 MOST_ROUNDS = 60

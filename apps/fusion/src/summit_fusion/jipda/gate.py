@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from summit_fusion.jipda.compiled import kernel
+from summit_fusion.compiled import kernel
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats, Ints
 
 TWO_PI = 2.0 * math.pi

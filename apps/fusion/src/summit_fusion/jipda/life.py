@@ -1,6 +1,6 @@
 """Life: tracks begin at detections that no track explains, are confirmed, and end when they hardly exist any more."""
 
-from summit_fusion.jipda.compiled import kernel
+from summit_fusion.compiled import kernel
 from summit_fusion.jipda.layout import UU, VV, XX, XY, YY, Floats, Ints
 
 UNEXPLAINED = 0.5

@@ -6,7 +6,7 @@ Kirubarajan, "Estimation with Applications to Tracking and Navigation", equation
 
 import math
 
-from summit_fusion.jipda.compiled import kernel
+from summit_fusion.compiled import kernel
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats
 
 

@@ -6,7 +6,7 @@ models of the IMM weighed by the likelihood of what they predicted.
 
 import numpy as np
 
-from summit_fusion.jipda.compiled import kernel
+from summit_fusion.compiled import kernel
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats, Ints
 
 MOST_EXISTENCE = 0.99999

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from summit_fusion.locate.cameras import Array, Cameras, Mask
+from summit_fusion.locate.doubt import normals, spread_by_what_was_left_out, wrong_unnoticed
 from summit_fusion.locate.estimate import Estimates, estimate
 from summit_fusion.locate.intersect import crossings
 from summit_fusion.locate.sightline import Fix, FixHypothesis, SightLine
@@ -29,8 +30,12 @@ class LocateSettings:
     same_place: float = 9.21
     """Squared Mahalanobis distance within which two hypotheses are one place (chi-square, 2 degrees of freedom, 99
     %)."""
-    ambiguous_below: float = 0.95
+    ambiguous_below: float = 0.91
     """A best hypothesis with less probability than this does not stand alone."""
+    unnoticed_odds: float = 0.065
+    """Three lines that meet stand alone when the odds that one of them is wrong all the same are below this."""
+    rested_on: float = 2.5
+    """A fix is doubtful when the lines left out would have made its error ellipse so many times smaller."""
     poor_sigma_m: float = 3_000.0
     """Major semi-axis (one sigma) from which a fix is called ambiguous."""
     parallel_ratio: float = 0.5
@@ -150,7 +155,8 @@ def posterior(found: Estimates, sets: Mask, possible: Mask, cameras: Cameras, se
 
 
 def conclude(cameras: Cameras, found: Estimates, sets: Mask, weights: Array, settings: LocateSettings) -> Fix:
-    """Join the estimates that mean the same place; the heaviest speaks for it. Name what makes the answer ambiguous."""
+    """Join the estimates that mean the same place; the heaviest speaks for it, but lines that agree go before a bare
+    pair. Name what makes the answer ambiguous."""
     places: list[tuple[int, float]] = []
     rest = weights.copy()
     while len(places) < settings.max_hypotheses and rest.max() > NEGLIGIBLE:
@@ -158,13 +164,17 @@ def conclude(cameras: Cameras, found: Estimates, sets: Mask, weights: Array, set
         away = found.points - found.points[leader]
         distance = np.einsum("ki,ij,kj->k", away, np.linalg.inv(found.cov[leader]), away)
         same = distance < settings.same_place
-        places.append((leader, float(rest[same].sum())))
+        here = [int(index) for index in np.flatnonzero(same & (rest > 0.0))]
+        speaker = max(here, key=lambda index: (_confirmed(found, sets, index), rest[index]))
+        places.append((speaker, float(rest[same].sum())))
         rest = np.where(same, 0.0, rest)
     places.sort(key=lambda place: (not _confirmed(found, sets, place[0]), -place[1]))
     total = sum(weight for _, weight in places)
     hypotheses = tuple(_hypothesis(cameras, found, sets, index, weight / total) for index, weight in places)
     first = places[0][0]
-    reason = _doubt(hypotheses, _confirmed(found, sets, first), float(major_sigma(found.cov)[first]), settings)
+    sure = _confirmed(found, sets, first)
+    reason = _doubt(hypotheses, sure, float(major_sigma(found.cov)[first]), settings)
+    reason = reason or _weakness(cameras, found.points[first], sets[first], float(found.cost[first]), settings)
     return Fix(ambiguous=reason is not None, reason=reason, hypotheses=hypotheses)
 
 
@@ -186,10 +196,21 @@ def _doubt(
     return "poor_geometry" if sigma_m > settings.poor_sigma_m else None
 
 
+def _weakness(cameras: Cameras, point: Array, used: Mask, cost: float, settings: LocateSettings) -> str | None:
+    """One place stands out, but it rests on too little to be believed alone."""
+    rows = normals(cameras, point)
+    if not used.all() and spread_by_what_was_left_out(rows, used) > settings.rested_on:
+        return "outlier"
+    if used.sum() == 3:
+        odds = wrong_unnoticed(cameras, rows, used, cost, settings.outlier_rate, settings.outlier_spread_deg)
+        return "unchecked" if odds > settings.unnoticed_odds else None
+    return None
+
+
 def chi_square_limit(dof: int) -> float:
-    """The 99.9 % point of the chi-square distribution (Wilson and Hilferty 1931; within 4 % of the exact value)."""
+    """The 99.99 % point of the chi-square distribution (Wilson and Hilferty 1931; within 8 % of the exact value)."""
     spread = 2.0 / (9.0 * dof)
-    return float(dof * (1.0 - spread + 3.0902 * spread**0.5) ** 3)
+    return float(dof * (1.0 - spread + 3.7190 * spread**0.5) ** 3)
 
 
 def _hypothesis(cameras: Cameras, found: Estimates, sets: Mask, index: int, weight: float) -> FixHypothesis:

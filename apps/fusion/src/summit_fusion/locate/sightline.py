@@ -47,7 +47,8 @@ class Fix:
     Reasons: ``too_few`` (fewer than two lines), ``no_crossing`` (no two lines meet in front of both cameras within the
     plausible range), ``near_parallel`` (they meet at too small an angle to place anything), ``outlier`` (some line is
     wrong and the lines do not tell which, or two places explain them), ``inconsistent`` (the chi-square of the lines
-    used is implausible), ``poor_geometry`` (one place, but spread over kilometres).
+    used is implausible), ``poor_geometry`` (one place, but spread over kilometres), ``unchecked`` (three lines meet,
+    but if one of them were wrong it might not show).
     """
 
     ambiguous: bool
