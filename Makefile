@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-pipeline bench-queries bench-localisation bench-cold bench-tracking \
+.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -83,6 +83,12 @@ schemas: ## Write schemas/ from the model
 
 bench: bench-localisation ## Run the benchmarks
 
+bench-bus: setup ## The bus beside the raw engine and nats-py: publish with acknowledgement, pull
+	$(BIN)/python bench/bus.py $(ARGS)
+
+bench-fabric: setup ## What an observation costs the processor in fabric, step by step
+	$(BIN)/python bench/fabric_hot.py $(ARGS)
+
 bench-localisation: setup ## Position of a fire from bearings against the Cramér-Rao bound
 	$(BIN)/python bench/localisation.py $(ARGS)
 
@@ -94,6 +100,15 @@ bench-pipeline: setup ## Throughput and cost of the whole pipeline beside the ra
 
 bench-queries: setup ## Queries over 5 million observations through the HTTP interface, and their plans
 	$(BIN)/python bench/queries.py $(ARGS)
+
+bench-hotspots: setup ## 100,000 satellite hot spots to fires
+	$(BIN)/python bench/hotspots.py $(ARGS)
+
+bench-zones: setup ## What 200 zones cost at each update of 5,000 entities, and the noise that they keep out
+	$(BIN)/python bench/zones.py $(ARGS)
+
+bench-stream: setup ## What the stream costs per change and per delivered frame, with 100 and 1,000 subscribers
+	$(BIN)/python bench/stream.py $(ARGS)
 
 bench-cold: ## From a clean clone with empty caches to "ready", and again warm
 	@scripts/bench_cold.sh

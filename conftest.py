@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ async def _until_open(port: int) -> None:
 class NatsServer:
     """A real nats-server with JetStream and MQTT on free ports; can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
+        """``more``: further lines of its configuration."""
         self.port, self.mqtt_port = free_port(), free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._config = folder / "nats.conf"
@@ -63,7 +64,7 @@ class NatsServer:
         self._config.write_text(
             f'host: "127.0.0.1"\nport: {self.port}\nserver_name: test\nmax_payload: 16MB\n'
             f'jetstream {{ store_dir: "{folder / "jetstream"}" }}\n'
-            f'mqtt {{ host: "127.0.0.1", port: {self.mqtt_port} }}\n'
+            f'mqtt {{ host: "127.0.0.1", port: {self.mqtt_port} }}\n{more}\n'
         )
 
     def start(self) -> None:
@@ -85,6 +86,21 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def nats_server_with(tmp_path: Path) -> Iterator[Callable[[str], Awaitable[NatsServer]]]:
+    """Start a server of the test's own, with further lines of configuration."""
+    started: list[NatsServer] = []
+
+    async def start(more: str) -> NatsServer:
+        started.append(NatsServer(tmp_path, more))
+        await asyncio.to_thread(started[-1].start)
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture

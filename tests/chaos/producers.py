@@ -9,7 +9,9 @@ import io
 import json
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ class Message(NamedTuple):
     payload: bytes
 
 
-class Producer:
+class Producer(ABC):
     """Several sources, each with its own ``seq`` from 0; ``rate`` is of all of them together, a second."""
 
     def __init__(self, sources: list[str], rate: float, seconds: float) -> None:
@@ -51,6 +53,10 @@ class Producer:
     @property
     def done(self) -> bool:
         return sum(map(len, self.acknowledged.values())) == self.total
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Send until everything is acknowledged."""
 
     def begin(self) -> None:
         self._started = time.monotonic()
@@ -82,7 +88,7 @@ class Producer:
 class MqttProducer(Producer):
     """One MQTT 3.1.1 connection, QoS 1, pipelined; what is not acknowledged is sent again after a reconnect."""
 
-    def __init__(self, broker: dict[str, Any], sources: list[str], rate: float, seconds: float) -> None:
+    def __init__(self, broker: Callable[[], dict[str, Any]], sources: list[str], rate: float, seconds: float) -> None:
         super().__init__(sources, rate, seconds)
         self._broker = broker
         self._unacknowledged: dict[int, Message] = {}
@@ -97,8 +103,9 @@ class MqttProducer(Producer):
             await asyncio.sleep(0.1)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(self._broker["host"], self._broker["port"])
-        words = (self.sources[0], self._broker["username"], self._broker["password"])
+        broker = self._broker()  # after a restart of everything its port may be another
+        reader, writer = await asyncio.open_connection(broker["host"], broker["port"])
+        words = (self.sources[0], broker["username"], broker["password"])
         head = _string(b"MQTT") + bytes([4, 0xC2]) + struct.pack("!H", 0)
         writer.write(_packet(CONNECT, head + b"".join(_string(word.encode()) for word in words)))
         answer = await reader.readexactly(4)
@@ -133,9 +140,9 @@ class MqttProducer(Producer):
 class HttpProducer(Producer):
     """Batches, one after another; each is repeated with the same ids until it is accepted."""
 
-    def __init__(self, base: str, key: str, sources: list[str], rate: float, seconds: float) -> None:
+    def __init__(self, base: Callable[[], str], key: str, sources: list[str], rate: float, seconds: float) -> None:
         super().__init__(sources, rate, seconds)
-        self._url = f"{base}/v1/observations"
+        self._base = base
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson"}
 
     async def run(self) -> None:
@@ -153,7 +160,7 @@ class HttpProducer(Producer):
     async def _send(self, session: aiohttp.ClientSession, batch: list[Message]) -> bool:
         body = io.BytesIO(b"\n".join(message.payload for message in batch))
         try:
-            async with session.post(self._url, data=body) as response:
+            async with session.post(f"{self._base()}/v1/observations", data=body) as response:
                 if response.status >= 500 or response.status == 429:
                     return False
                 answer = await response.json()

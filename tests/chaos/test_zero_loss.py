@@ -1,7 +1,8 @@
 """Accepted means durable: what a producer was told is accepted is stored exactly once, whatever dies in between.
 
 Half of the offer comes by MQTT (QoS 1, two connections), half by HTTP; quick: 500/s for 20 s, full: 2,000/s for 60 s
-(``make chaos ARGS=--full``). A program is killed, or stopped for 20 s, a quarter of the way through.
+(``make chaos ARGS=--full``). A program is killed, stopped for 20 s, or ended so that it is started again, a quarter of
+the way through. The full form leaves a line for each case in ``bench/results/chaos.json``.
 """
 
 import asyncio
@@ -9,20 +10,23 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import aiohttp
 import asyncpg
+import nats
 import psutil
 import pytest
 from producers import HttpProducer, MqttProducer, Producer
+from report import RESULTS, machine
 
 STOPPED_S = 20.0
 CATCH_UP_WITHIN_S = 10.0
 """The bar, after 20 s of outage; a kill is a shorter outage and has the same bar."""
 SETTLED_S = 3.0
+SYSTEM = "system"
 SLACK_S = 1.0
 """Caught up: what was due this long ago is stored."""
 
@@ -31,10 +35,10 @@ SLACK_S = 1.0
 class Fault:
     program: str
     stopped_s: float = 0.0
-    """How long it is stopped; 0 means ``kill -9``."""
+    """How long it is stopped; 0 means ``kill -9``; the whole system is asked to stop, and started again."""
 
     def __str__(self) -> str:
-        return f"{self.program}-{'stopped' if self.stopped_s else 'killed'}"
+        return f"{self.program}-{'restarted' if self.program == SYSTEM else 'stopped' if self.stopped_s else 'killed'}"
 
 
 FAULTS = (
@@ -43,6 +47,7 @@ FAULTS = (
     Fault("nats"),
     Fault("nats", STOPPED_S),
     *(Fault(name) for name in ("fabric", "api-gateway", "fusion", "intelligence", "tasking")),
+    Fault(SYSTEM),
 )
 
 
@@ -57,17 +62,20 @@ class Figures:
     resent: int = 0
     stored: int = 0
     lost: int = 0
+    lost_of: dict[str, int] = field(default_factory=dict)
     twice: int = 0
     duplicate: int = 0
     rejected: int = 0
     gaps: int = 0
     sums_wrong: list[str] = field(default_factory=list)
+    streams_begun_anew: list[str] = field(default_factory=list)
+    """Streams that were not there any more, as they were, when the broker came back from its disk."""
     first_request: int | None = None
     catch_up_s: float = 0.0
 
     @property
     def met(self) -> bool:
-        losses = self.lost + self.twice + self.rejected + self.gaps + len(self.sums_wrong)
+        losses = self.lost + self.twice + self.rejected + self.gaps + len(self.sums_wrong + self.streams_begun_anew)
         return losses == 0 and self.catch_up_s <= CATCH_UP_WITHIN_S and self.first_request in {None, 200}
 
 
@@ -118,6 +126,10 @@ def processes_of(system: Any, program: str) -> list[psutil.Process]:
 
 async def strike(system: Any, fault: Fault, eventually: Any) -> float:
     """Do it; returns when it was over (for a kill: when it was done)."""
+    if fault.program == SYSTEM:
+        await asyncio.to_thread(system.stop)
+        await asyncio.to_thread(system.start)
+        return time.monotonic()
     victims = processes_of(system, fault.program)
     if not fault.stopped_s:
         victims[0].kill()
@@ -156,6 +168,14 @@ async def first_request(system: Any, watch: Watch, eventually: Any) -> int:
     return max(await asyncio.gather(*(watch.status(path) for path in paths)))
 
 
+async def streams(system: Any) -> dict[str, tuple[str, int]]:
+    """When each stream began, and its last sequence."""
+    client = await nats.connect(system.endpoints["nats"])
+    infos = await client.jetstream().streams_info()
+    await client.close()
+    return {str(info.config.name): (str(info.created), info.state.last_seq) for info in infos}
+
+
 async def audit(system: Any, api: Any, producers: list[Producer], figures: Figures) -> None:
     """Compare the producers' books with the store, id by id, and with the accounts."""
     connection = await asyncpg.connect(system.endpoints["postgres"])
@@ -167,7 +187,9 @@ async def audit(system: Any, api: Any, producers: list[Producer], figures: Figur
             account = await api.get(f"/v1/sources/{source}")
             figures.acknowledged += len(ids)
             figures.stored += len(rows)
-            figures.lost += sum(identifier not in stored for identifier in ids)
+            lost = sum(identifier not in stored for identifier in ids)
+            figures.lost += lost
+            figures.lost_of |= {source: lost} if lost else {}
             figures.twice += sum(count - 1 for count in stored.values())
             figures.duplicate += account["duplicate"]
             figures.rejected += account["rejected"]
@@ -178,19 +200,36 @@ async def audit(system: Any, api: Any, producers: list[Producer], figures: Figur
     await connection.close()
 
 
+@pytest.fixture(scope="module")
+def results(request: pytest.FixtureRequest) -> Iterator[list[dict[str, Any]]]:
+    """A line for each case; those of the full form are kept, beside the cases of other runs."""
+    facts = machine()
+    lines: list[dict[str, Any]] = []
+    yield lines
+    if lines and request.config.getoption("--full", default=False):
+        kept = RESULTS / "chaos.json"
+        cases = json.loads(kept.read_text())["cases"] if kept.exists() else {}
+        cases |= {line["case"]: line | {"load_at_start": facts["load_at_start"]} for line in lines}
+        missed = sorted(name for name, line in cases.items() if not line["met"])
+        kept.write_text(json.dumps({"machine": facts, "cases": cases, "missed": missed}, indent=1) + "\n")
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_what_was_acknowledged_is_stored_exactly_once(
-    system: Any, api: Any, eventually: Any, fault: Fault, request: pytest.FixtureRequest
+    system: Any, api: Any, eventually: Any, fault: Fault, results: list[dict[str, Any]], request: pytest.FixtureRequest
 ) -> None:
     rate, seconds = (2_000.0, 60.0) if request.config.getoption("--full", default=False) else (500.0, 20.0)
-    gateway, broker = system.endpoints["gateway"], system.endpoints["mqtt"]
     names = [[f"{fault}-{door}-{number}" for number in (1, 2)] for door in ("mqtt-a", "mqtt-b", "http-a", "http-b")]
     producers: list[Producer] = [
-        *(MqttProducer(broker, sources, rate / 4, seconds) for sources in names[:2]),
-        *(HttpProducer(gateway, system.key, sources, rate / 4, seconds) for sources in names[2:]),
+        *(MqttProducer(lambda: system.endpoints["mqtt"], sources, rate / 4, seconds) for sources in names[:2]),
+        *(
+            HttpProducer(lambda: system.endpoints["gateway"], system.key, sources, rate / 4, seconds)
+            for sources in names[2:]
+        ),
     ]
     watch, figures = Watch(api, producers), Figures(str(fault), rate, seconds)
+    before = await streams(system)
     for producer in producers:
         producer.begin()
     sending = asyncio.gather(*(producer.run() for producer in producers))
@@ -198,6 +237,7 @@ async def test_what_was_acknowledged_is_stored_exactly_once(
         await eventually(is_past(time.monotonic() + seconds / 4), within_s=seconds, what="a quarter of the way")
         assert await watch.stored() > 0
         end_of_fault = await strike(system, fault, eventually)
+        api.base = system.endpoints["gateway"]
         if fault.program == "postgres":
             figures.first_request = await first_request(system, watch, eventually)
         figures.catch_up_s = await watch.caught_up_after(end_of_fault)
@@ -214,6 +254,12 @@ async def test_what_was_acknowledged_is_stored_exactly_once(
     deadline = time.monotonic() + 20
     await eventually(settled, within_s=25, what="answers")
     await audit(system, api, producers, figures)
-    print(json.dumps(asdict(figures) | {"bar_s": CATCH_UP_WITHIN_S, "met": figures.met}))
+    after = await streams(system)
+    figures.streams_begun_anew = [
+        name for name, (began, last) in before.items() if after.get(name, ("", 0))[0] != began or after[name][1] < last
+    ]
+    line = asdict(figures) | {"bar_s": CATCH_UP_WITHIN_S, "met": figures.met}
+    print(json.dumps(line))
+    results.append(line)
     assert figures.acknowledged == total
     assert figures.met, figures

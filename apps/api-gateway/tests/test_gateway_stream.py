@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 from gateway_harness import Gateway, World, running
 from summit_gateway.settings import GatewaySettings
+from summit_gateway.stream import positions
 
 
 async def _next(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
@@ -69,9 +70,17 @@ async def test_refusals(gateway: Gateway, world: World) -> None:
     device = await gateway.key("device")
     assert await _close_code(gateway, "?from=999999") == 4410
     assert await _close_code(gateway, "?types=ghosts") == 4422
+    assert await _close_code(gateway, "?h3=x&label=y") == 4422
     assert await _close_code(gateway, key="smt_000000000000_" + "0" * 64) == 4401
     assert await _close_code(gateway, key=device) == 4403
-    for query, status, key in (("?from=999999", 410, None), ("?from=x", 422, None), ("", 403, device)):
+    for query, status, key in (
+        ("?from=999999", 410, None),
+        ("?from=x", 422, None),
+        ("?colour=red", 422, None),
+        ("?bbox=1,2,3", 422, None),
+        ("?format=binary", 422, None),
+        ("", 403, device),
+    ):
         answer, problem = await gateway.get(f"/v1/stream{query}", key=key, Accept="text/event-stream")
         assert (answer, problem["status"]) == (status, status)
 
@@ -97,6 +106,62 @@ async def test_a_revoked_key_ends_its_stream(gateway: Gateway) -> None:
             while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
         assert socket.close_code == 4401
+
+
+async def _until(socket: aiohttp.ClientWebSocketResponse, op: str) -> list[dict[str, Any]]:
+    """The frames up to the first with this op, without heartbeats."""
+    found = []
+    while not found or found[-1]["op"] != op:
+        found.append(await _next_change(socket) if op != "heartbeat" else await _next(socket))
+    return found
+
+
+async def test_a_filter_is_changed_while_the_stream_runs(gateway: Gateway, world: World) -> None:
+    for key, lat in (("south", 36.5), ("north", 46.5), ("middle", 41.0)):
+        await world.put(key, lat=lat)
+    async with _ws(gateway, "?types=entities&bbox=-85,36,-84,42&fields=id,location.lat") as socket:
+        assert set((await _snapshot(socket))[0]) == {"south", "middle"}
+        await socket.send_json({"op": "filter", "id": 7, "filter": {"types": ["entities"], "bbox": [-85, 40, -84, 50]}})
+        *changes, answer = await _until(socket, "filter")
+        assert {(one["op"], one["key"], one.get("reason")) for one in changes} == {
+            ("leave", "south", "filtered"),
+            ("upsert", "north", None),
+        }
+        assert answer == {"op": "filter", "id": 7, "seq": answer["seq"]}
+        for said, field in (
+            ('{"op":"filter","id":"x","filter":{"bbox":[1,2,3]}}', "bbox"),
+            ('{"op":"filter","id":"x","filter":{"colour":["red"]}}', "colour"),
+            ('{"op":"wave","id":"x"}', "op"),
+        ):
+            await socket.send_str(said)
+            error = (await _until(socket, "error"))[-1]
+            assert (error["id"], error["field"], field in error["detail"]) == ("x", field, True)
+        await socket.send_bytes(b"{")
+        assert (await _until(socket, "error"))[-1]["id"] is None
+        out = await world.put("north", lat=36.0)
+        last = await world.put("middle", lat=41.5)
+        leave, upsert = await _next_change(socket), await _next_change(socket)
+        assert leave == {"op": "leave", "type": "entities", "key": "north", "seq": out, "reason": "filtered"}
+        assert upsert["body"] == {"id": "middle", "location": {"lat": 41.5}}
+    back = await world.put("middle", lat=36.0)
+    async with _ws(gateway, f"?types=entities&bbox=-85,40,-84,50&from={last}") as socket:
+        assert (await _next_change(socket))["reason"] == "filtered"
+        beat = (await _until(socket, "heartbeat"))[-1]
+        assert beat["seq"] == back
+
+
+async def test_positions_come_in_binary(gateway: Gateway, world: World) -> None:
+    await world.put("a")
+    async with _ws(gateway, "?format=binary") as socket:
+        upsert = (await _until(socket, "snapshot-end"))[1]
+        moved = await world.put("a", lat=37.0)
+        while (message := await socket.receive(timeout=10)).type is not aiohttp.WSMsgType.BINARY:
+            assert json.loads(message.data)["op"] == "heartbeat"
+        seq, _, (position,) = positions.read(message.data)
+        assert (seq, position.handle, position.lat) == (moved, upsert["handle"], 37.0)
+    async with _ws(gateway, f"?format=binary&from={moved}") as socket:
+        first = await _next(socket)
+        assert first == {"op": "handles", "seq": moved, "handles": {"a": upsert["handle"]}}
 
 
 async def _events(response: aiohttp.ClientResponse, count: int) -> list[tuple[str | None, dict[str, Any]]]:
@@ -127,9 +192,14 @@ async def test_server_sent_events(gateway: Gateway, world: World) -> None:
             (str(seq), "snapshot-end"),
             (str(seq), "heartbeat"),
         ]
-    missed = await world.put("b")
-    async with gateway.http.get(url, headers=headers | {"Last-Event-ID": str(seq)}) as response:
+    missed = await world.put("b", lat=46.0)
+    left = await world.put("a", lat=46.0)
+    last = headers | {"Last-Event-ID": str(seq)}
+    async with gateway.http.get(url, headers=last) as response:
         assert [(i, f["key"]) for i, f in await _events(response, 1)] == [(str(missed), "b")]
+    async with gateway.http.get(f"{url}?bbox=-85,36,-84,40", headers=last) as response:
+        ((identifier, frame),) = await _events(response, 1)
+        assert (identifier, frame["key"], frame["reason"]) == (str(left), "a", "filtered")
 
 
 async def test_a_slow_client_is_brought_to_the_latest_state(gateway: Gateway, world: World) -> None:

@@ -90,8 +90,8 @@ class Fabric:
 
 
 @asynccontextmanager
-async def running(nats_url: str, database_url: str) -> AsyncIterator[Fabric]:
-    """Fabric, ready; stopped at the end as SIGTERM would."""
+async def running(nats_url: str, database_url: str, **more: Any) -> AsyncIterator[Fabric]:
+    """Fabric, ready; stopped at the end as SIGTERM would. ``more``: other settings."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -100,6 +100,7 @@ async def running(nats_url: str, database_url: str) -> AsyncIterator[Fabric]:
         database_url=SecretStr(database_url),
         service_key=SecretStr(SERVICE_KEY),
         port=port,
+        **more,
     )
     server = Server(build_app(settings), port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, log_enabled=False)
     serving = asyncio.create_task(server.serve())

@@ -1,14 +1,24 @@
 """Loss accounting: whatever is lost, late or doubled on the way, the numbers say so."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from summit_core.ids import new_id
 from summit_core.model import DeadLetter, Measurement
-from summit_fabric.accounts import Entry, Ledger, enter, refuse
+from summit_fabric import accounts
+from summit_fabric.accounts import Ledger, refuse
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+Entry = tuple[Measurement, bool]
+
+
+def enter(ledger: Ledger, entries: list[Entry]) -> Ledger:
+    return accounts.enter(ledger, [one for one, _ in entries], [new for _, new in entries])
 
 
 def entry(
@@ -26,7 +36,7 @@ def entry(
         value=1.0,
         unit="m",
     )
-    return Entry(observation, new)
+    return observation, new
 
 
 @given(
@@ -52,6 +62,36 @@ def test_the_books_always_balance(steps: list[tuple[int | None, bool, float]]) -
         ledger = enter(ledger, [entry(seq, at_s=at_s, new=new)])
         assert ledger.received == ledger.stored + ledger.duplicate + ledger.rejected
         assert ledger.gaps >= sum(last - first + 1 for first, last in ledger.missing) >= 0
+
+
+@given(
+    st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 30)), st.booleans(), st.floats(0, 1e6)), max_size=40),
+    st.sets(st.integers(0, 40)),
+)
+def test_any_split_into_batches_gives_the_same_books(
+    steps: list[tuple[int | None, bool, float]], cuts: set[int]
+) -> None:
+    entries = [entry(seq, at_s=at_s, new=new) for seq, new, at_s in steps]
+    edges = [0, *sorted(cut for cut in cuts if cut < len(entries)), len(entries)]
+    ledger = Ledger(id="s")
+    for start, end in pairwise(edges):
+        ledger = enter(ledger, entries[start:end])
+    assert ledger == enter(Ledger(id="s"), entries)
+
+
+def test_the_rate_is_that_of_the_last_half_minute_and_fades() -> None:
+    ledger = enter(Ledger(id="s"), [entry(n, at_s=n / 5) for n in range(1000)])
+    assert ledger.last_heard is not None
+    assert 4.8 < ledger.rate < 5.2
+    assert ledger.rate_at(ledger.last_heard + timedelta(seconds=300)) < 0.01
+
+
+def test_the_interval_is_learned_from_bursts_and_kept_in_the_ledger() -> None:
+    bursts = [entry(None, at_s=60 * minute + n / 10) for minute in range(6) for n in range(5)]
+    ledger = msgspec.json.decode(msgspec.json.encode(enter(Ledger(id="s"), bursts)), type=Ledger)
+    assert ledger.learned_interval_s == 60
+    assert enter(Ledger(id="s"), bursts[:10]).learned_interval_s is None
+    assert enter(Ledger(id="s"), [entry(None, at_s=n / 10) for n in range(100)]).learned_interval_s == 1
 
 
 def test_a_source_that_counts_anew_has_no_gap() -> None:

@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 from summit_core.ids import new_id
 from summit_core.model import Bearing, Entity, Measurement, Position, Telemetry
-from summit_fabric.entities import LINK_LOST, absorb, is_older, link_lost, substance
-from summit_fabric.rhythm import Rhythm, freshness_after
+from summit_fabric.entities import LINK_LOST, absorb, link_lost, substance
+from summit_fabric.held import Held
+from summit_fabric.rhythm import freshness_after, learned_interval_s
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -56,11 +60,47 @@ def test_a_position_makes_no_entity_of_its_source_but_revives_it() -> None:
     assert (heard.freshness, heard.heard_at) == ("live", position.received_at)
 
 
-def test_older_is_ignored_but_a_recording_may_be_played_again() -> None:
-    entity = known(absorb(None, flying(10, recording="r")))
-    assert is_older(entity, flying(9, recording="r"))
-    assert not is_older(link_lost(entity, NOW), flying(9, recording="r"))
-    assert not is_older(entity, flying(10, recording="r"))
+def test_older_is_ignored_with_a_reason_but_a_recording_may_be_played_again() -> None:
+    held = Held(known(absorb(None, flying(10, recording="r"))))
+    assert not held.take(older := flying(9, recording="r"))
+    assert held.entity.ignored is not None
+    assert (held.entity.ignored.id, held.entity.observed_at) == (older.id, NOW + timedelta(seconds=10))
+    assert "1.000 s before" in held.entity.ignored.reason
+    assert held.take(flying(10, recording="r"))
+    held.lose(NOW)
+    assert held.take(flying(9, recording="r"))
+    assert held.entity.observed_at == NOW + timedelta(seconds=9)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(["drone", "sensor", "reading", "position"]), st.text(max_size=2)),
+        max_size=12,
+    ),
+    st.sets(st.integers(0, 11)),
+)
+def test_taking_in_only_the_newest_gives_the_same_as_one_by_one(
+    steps: list[tuple[int, str, str]], looks: set[int]
+) -> None:
+    """``looks``: after which steps somebody reads the entity, as a write does."""
+    first = flying()
+    held, plain = Held(known(absorb(None, first))), known(absorb(None, first))
+    for index, (at_s, what, label) in enumerate(steps):
+        observation: Telemetry | Measurement | Position
+        if what == "reading":
+            observation = measured("wind_speed", at_s, "m/s", at_s)
+        elif what == "position":
+            observation = Position(**said(at_s), lat=1.0, lon=2.0)
+        else:
+            observation = Telemetry(**said(at_s), category=what, lat=at_s, lon=2.0, label=label or None)
+        taken = held.take(observation)
+        assert taken == (observation.observed_at >= plain.observed_at)
+        if taken:
+            plain = known(absorb(plain, observation))
+        if index in looks:
+            assert replace(held.entity, ignored=None) == plain
+    assert replace(held.entity, ignored=None) == plain
+    assert held.heard_at == plain.heard_at
 
 
 def test_only_clocks_and_counters_are_no_substance() -> None:
@@ -70,10 +110,9 @@ def test_only_clocks_and_counters_are_no_substance() -> None:
 
 
 def test_the_rhythm_forgives_an_outage_and_scales_the_patience() -> None:
-    rhythm = Rhythm(NOW)
-    for at_s in (60, 120, 180, 2000, 2060):
-        rhythm.hear(NOW + timedelta(seconds=at_s))
-    assert rhythm.learned_s == 60
-    silences = [freshness_after(timedelta(seconds=s), rhythm.learned_s) for s in (170, 190, 610)]
+    assert learned_interval_s((60, 60)) is None
+    assert learned_interval_s((60, 60, 60, 1820, 60)) == 60
+    assert learned_interval_s((0.1, 0.2, 0.1)) == 1
+    silences = [freshness_after(timedelta(seconds=s), 60) for s in (170, 190, 610)]
     assert silences == ["live", "stale", "lost"]
     assert [freshness_after(timedelta(seconds=s), 1.0) for s in (4, 6, 31)] == ["live", "stale", "lost"]

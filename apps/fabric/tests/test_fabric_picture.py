@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import h3
 import msgspec
 import pytest
 from fabric_harness import Fabric, eventually, good, running, shifted, telemetry
@@ -26,7 +27,8 @@ from summit_core.model import (
 )
 from summit_core.observability.health import HealthMonitor
 from summit_core.supervise import end
-from summit_fabric.keeper import TIMER, Keeper
+from summit_fabric.decoded import Decoded
+from summit_fabric.keeper import TIMER, WRITE_EVERY_S, Keeper
 
 VIEWER = '{"id":"u","name":"u","role":"viewer"}'
 DEVICE = '{"id":"u","name":"u","role":"device"}'
@@ -79,12 +81,12 @@ async def test_silence_is_seen_and_a_restart_is_not_mistaken_for_one(nats_url: s
     said = Telemetry(
         id=new_id(), source="d1", observed_at=clock.now(), received_at=clock.now(), category="crew", lat=1.0, lon=2.0
     )
-    keeper = Keeper(WorldWriter(bus, "fabric"), mirror, clock)
+    keeper = Keeper(WorldWriter(bus, "fabric"), mirror, clock, Decoded())
     loops = [asyncio.create_task(mirror.run())]
     await keeper.load()
-    batch = Delivery(subject="validated.observations", data=wire.encode_batch([said]), seq=1, pending=0, reply="")
+    batch = Delivery("validated.observations", wire.encode_batch([said]))
     await keeper.observations([batch])
-    loops.append(asyncio.create_task(keeper.watch(health)))
+    loops += [asyncio.create_task(keeper.watch(health)), asyncio.create_task(keeper.pace(health))]
 
     def becomes(freshness: str) -> Callable[[], Awaitable[bool]]:
         async def is_so() -> bool:
@@ -101,7 +103,7 @@ async def test_silence_is_seen_and_a_restart_is_not_mistaken_for_one(nats_url: s
     await keeper.observations([batch])
     await eventually(becomes("live"))
     clock.advance(500)
-    again = Keeper(WorldWriter(bus, "fabric"), mirror, clock)
+    again = Keeper(WorldWriter(bus, "fabric"), mirror, clock, Decoded())
     await again.load()
     assert again.freshness_of("d1", None) == "live"
     await end(*loops)
@@ -123,6 +125,29 @@ async def test_a_stream_of_telemetry_is_written_at_most_five_times_a_second(fabr
     last = await eventually(newest)
     elapsed = asyncio.get_running_loop().time() - started
     assert last - first <= 5 * elapsed + 2
+
+
+async def test_who_was_quiet_is_seen_at_once_though_others_speak_fast(fabric: Fabric) -> None:
+    """Nobody waits for the pace of another: 30 quiet devices beside one that floods."""
+    changes: dict[str, float] = {}
+    mirror = Mirror(fabric.bus, HealthMonitor())
+    mirror.listen(lambda change: changes.setdefault(change.event.key, asyncio.get_running_loop().time()))
+    following = asyncio.create_task(mirror.run())
+    await mirror.ready.wait()
+    sent: dict[str, float] = {}
+    for number in range(120):
+        await fabric.send("observations.telemetry", telemetry("flood", battery=number / 200))
+        if number % 4 == 0:
+            sent[f"quiet-{number}"] = asyncio.get_running_loop().time()
+            await fabric.send("observations.telemetry", telemetry(f"quiet-{number}"))
+
+    async def all_there() -> bool:
+        return sent.keys() <= changes.keys()
+
+    await eventually(all_there)
+    await end(following)
+    delays = sorted(changes[key] - at for key, at in sent.items())
+    assert delays[len(delays) // 2] < WRITE_EVERY_S
 
 
 async def test_a_restart_changes_nothing(nats_url: str, database_url: str) -> None:
@@ -174,6 +199,8 @@ async def test_pages_filters_and_clear_refusals(fabric: Fabric) -> None:
         ("observations?kind=banana", "kind"),
         ("observations?since=2026-01-01T00:00:00", "since"),
         ("observations?cursor=%00nonsense", "cursor"),
+        ("observations?bbox=1,2,3", "bbox"),
+        ("observations?h3=fffffffffffffff", "h3"),
         ("observations?source=a%20b", "source"),
         ("observations/not-an-id", "id"),
         ("dead-letters?cursor=bm9uc2Vuc2U", "cursor"),
@@ -182,6 +209,31 @@ async def test_pages_filters_and_clear_refusals(fabric: Fabric) -> None:
         assert (status, answer["code"], answer["field"]) == (422, "invalid_field", field), query
     assert (await fabric.ask(f"/v1/observations/{new_id()}"))[0] == 404
     assert (await fabric.ask("/v1/lineage/nobody"))[0] == 404
+
+
+async def test_an_area_finds_exactly_what_lies_in_it_page_by_page(fabric: Fabric) -> None:
+    places = [(10 + n / 20, 179.5 + n / 20 - 360 * (n > 9)) for n in range(20)]  # across the antimeridian
+    sent = [good("place", seq=n, lat=lat, lon=lon, observed_at=shifted(-n)) for n, (lat, lon) in enumerate(places)]
+    await fabric.send("observations.measurement", [*sent, good("place", lat=None, lon=None)])
+
+    async def stored() -> bool:
+        return await fabric.count("place") == 21
+
+    await eventually(stored)
+
+    async def found(query: str) -> list[int]:
+        seqs, cursor = [], ""
+        while cursor is not None:
+            page = await fabric.get(f"/v1/observations?{query}&limit=2{cursor and '&cursor=' + cursor}")
+            seqs += [item["seq"] for item in page["items"]]
+            cursor = page["next"]
+        return seqs
+
+    assert await found("bbox=179.79,10.2,-179.9,10.62") == list(range(6, 13))
+    assert await found("bbox=100,-60,-100,60") == list(range(20))  # too large for cells
+    assert await found("bbox=179,10,179.9,12&since=2100-01-01T00:00:00Z") == []
+    west = h3.latlng_to_cell(10.0, 179.5, 0)
+    assert await found(f"h3={west}") == [n for n, place in enumerate(places) if h3.latlng_to_cell(*place, 0) == west]
 
 
 @pytest.mark.parametrize(

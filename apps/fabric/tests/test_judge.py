@@ -3,16 +3,22 @@
 import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from fabric_harness import good, telemetry
 from hypothesis import given
 from hypothesis import strategies as st
 from summit_core import wire
-from summit_core.model import DeadLetter
+from summit_core.bus import Delivery
+from summit_core.bus.subjects import partition
+from summit_core.ids import derived_id
+from summit_core.model import AnyObservation, DeadLetter, Measurement
+from summit_fabric.decoded import Batch, cell_of
 from summit_fabric.judge import Door, Input, Verdict, door_of, judge
-from summit_fabric.worker import BYTES_A_MESSAGE, encode_in_parts
+from summit_fabric.worker import BYTES_A_MESSAGE, encoded_in_parts, input_of, partitioned
 
 NOW = datetime.now(UTC)
+REPLY = "$JS.ACK.INGEST.c.1.7.7.1800000000000000000.0"
 
 
 def verdict_on(data: object, subject: str = "observations.measurement", door: Door = "nats") -> Verdict:
@@ -23,6 +29,7 @@ def verdict_on(data: object, subject: str = "observations.measurement", door: Do
 subjects = st.sampled_from(
     [
         "observations.report",
+        "observations.report.d",
         "observations.telemetry",
         "observations.banana",
         "devices.d 1.telemetry",
@@ -75,6 +82,79 @@ def test_the_door_is_told_by_headers() -> None:
 def test_batches_stay_below_what_the_broker_takes() -> None:
     accepted = verdict_on([good("s", label="x" * 190) for _ in range(500)]).accepted
     wide = verdict_on({"source": "s", "observed_at": NOW.isoformat(), "text": "x" * 4000}, "observations.report")
-    parts = list(encode_in_parts([*accepted, *wide.accepted * 800]))
+    observations = [*accepted, *wide.accepted * 800]
+    parts = [data for data, _ in encoded_in_parts(Batch(observations, [None] * len(observations)))]
     assert max(map(len, parts)) <= BYTES_A_MESSAGE
     assert sum(len(wire.decode_batch(part)) for part in parts) == len(accepted) + 800
+
+
+def test_a_topic_that_names_its_source_binds_the_payload_to_it() -> None:
+    subject = "observations.measurement.s"
+    assert [one.source for one in verdict_on(good("s"), subject).accepted] == ["s"]
+    assert len(verdict_on([good("s"), good("s")], subject).accepted) == 2
+    (letter,) = verdict_on(good("other"), subject).refused
+    assert (letter.code, letter.source) == ("source_mismatch", "s")
+    (letter,) = verdict_on(b"{", subject).refused
+    assert letter.source == "s"
+
+
+def test_nan_in_an_array_costs_only_its_own_element() -> None:
+    verdict = verdict_on([good("a"), good("b", value=float("nan")), good("c"), 7])
+    assert [one.source for one in verdict.accepted] == ["a", "c"]
+    assert [(one.code, one.field) for one in verdict.refused] == [("not_finite", "value"), ("invalid_field", None)]
+
+
+def test_a_batch_of_the_gateway_is_judged_again_item_by_item() -> None:
+    given_id = {"kind": "measurement", "id": derived_id(NOW, "one")}
+    sent = [good("a", **given_id), good("b", **given_id, lat=999), good("c", **given_id)]
+    data = msgspec.msgpack.encode(sent)
+    verdict = judge(Input("observations.batch", data, 7, NOW, "http", batch=True))
+    assert [(one.source, one.received_at) for one in verdict.accepted] == [("a", NOW), ("c", NOW)]
+    assert [(one.code, one.field) for one in verdict.refused] == [("invalid_field", "lat")]
+    whole = judge(Input("observations.batch", msgspec.msgpack.encode(sent[:1]), 7, NOW, "http", batch=True))
+    assert whole.accepted == verdict.accepted[:1]
+    forged = judge(Input("observations.batch", b"\xc1" + data, 7, NOW, "http", batch=True))
+    assert (len(forged.accepted), [one.code for one in forged.refused]) == (0, ["malformed_json"])
+
+
+def test_without_the_header_the_batch_subject_is_nobodys() -> None:
+    data = msgspec.msgpack.encode([good("a", kind="measurement")])
+    assert input_of(Delivery("observations.batch", data, REPLY)).batch is False
+    header = b"NATS/1.0\r\nSummit-Door: http\r\nContent-Type: application/msgpack\r\n\r\n"
+    assert input_of(Delivery("observations.batch", data, REPLY, header)).batch
+    assert not input_of(Delivery("observations.report", data, REPLY, header)).batch
+    assert verdict_on(data, "observations.batch").accepted == []
+
+
+places = st.tuples(st.floats(-89, 89), st.floats(-180, 180))
+
+
+@given(st.lists(st.one_of(st.none(), places), max_size=60), st.booleans())
+def test_partitions_hold_all_in_order_and_say_where_it_is(where: list[tuple[float, float] | None], dense: bool) -> None:
+    where = where * 40 if dense else where
+    observations: list[AnyObservation] = [
+        Measurement(
+            id=derived_id(NOW, str(number)),
+            source="s",
+            observed_at=NOW,
+            seq=number,
+            quantity="q",
+            value=1.0,
+            unit="m",
+            lat=place[0] if place else None,
+            lon=place[1] if place else None,
+        )
+        for number, place in enumerate(where)
+    ]
+    seen: list[int] = []
+    for subject, batch in partitioned(observations):
+        _, place_token, kind = subject.split(".")
+        seqs = [one.seq for one in batch.observations if one.seq is not None]
+        assert seqs == sorted(seqs)
+        assert kind == "measurement"
+        assert list(batch.cells) == [cell_of(one) for one in batch.observations]
+        if place_token != "mixed":
+            tokens = {"none" if cell is None else f"{partition(cell):x}" for cell in batch.cells}
+            assert tokens == {place_token}
+        seen += seqs
+    assert sorted(seen) == list(range(len(observations)))

@@ -29,6 +29,9 @@ class _Gateway(BaseHTTPRequestHandler):
             self._answer(200 if self.ready else 503, {"reasons": {} if self.ready else {"database": "away"}})
         elif self.path.startswith("/v1/sources"):
             self._answer(200, {"items": [{"id": "cam-1", "received": 5, "stored": 4, "rejected": 1}]})
+        elif self.path.startswith("/v1/registrations"):
+            gone = {"id": "cam-2", "kind": "source", "link": "offline", "link_reason": "its node edge is offline"}
+            self._answer(200, {"items": [gone], "next": None, "seq": 1})
         else:
             self._answer(200, {"count": len(STORED)})
 
@@ -124,9 +127,11 @@ def test_status_shows_services_and_sources(state: Path) -> None:
     code, output = run("status", "--state-dir", str(state))
     assert code == 0
     assert "cam-1" in output
+    assert "offline" in output
     shown = json.loads(run("status", "--json", "--state-dir", str(state))[1])
     assert shown["services"] == {"api-gateway": {}}
     assert shown["sources"][0]["stored"] == 4
+    assert shown["registrations"][0]["link"] == "offline"
 
 
 def test_a_key_is_made_and_a_wrong_administrator_key_is_named(state: Path) -> None:

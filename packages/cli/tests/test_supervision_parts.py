@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from summit_cli import endpoints_file
 from summit_cli.embedded import ports, secrets
@@ -34,6 +35,16 @@ def test_secrets_are_made_once_and_differ_between_installations(state: StateDir,
     assert secrets.load(state) == secrets.load(state)
     assert secrets.load(state) != secrets.load(other)
     assert state.secrets.stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_of_an_older_installation_are_completed_once(state: StateDir) -> None:
+    made = msgspec.json.decode(msgspec.json.encode(secrets.load(state)), type=dict[str, object])
+    del made["nats_issuer"], made["nats_system"]
+    write_private(state.secrets, msgspec.json.encode(made))
+    completed = secrets.load(state)
+    assert completed.nats_service == made["nats_service"]
+    assert completed.nats_issuer.public.startswith("A")
+    assert secrets.load(state) == completed
 
 
 def test_lost_secrets_of_an_existing_database_are_named(state: StateDir) -> None:

@@ -1,54 +1,18 @@
 """The bus against the real broker: stored means acknowledged, at least once, and the mirror equals the stream."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Protocol
 
 import pytest
-from summit_core.bus import Bus, Delivery, Mirror, WorldWriter, consume
+from bus_harness import NOW, Server, connected, entity, running, until
+from summit_core.bus import Delivery, Mirror, Put, WorldWriter, consume
+from summit_core.bus.consumer import MAX_BYTES
 from summit_core.bus.room import make_room
 from summit_core.bus.streams import INGEST
 from summit_core.errors import ConflictError, UnavailableError
 from summit_core.model import Entity
 from summit_core.observability.health import HealthMonitor
-from summit_core.supervise import end, supervise
-
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-class Server(Protocol):
-    url: str
-
-    def start(self) -> None: ...
-    def kill(self) -> None: ...
-
-
-def entity(identifier: str, label: str = "") -> Entity:
-    return Entity(id=identifier, kind="asset", owner="test", observed_at=NOW, heard_at=NOW, updated_at=NOW, label=label)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110  (a condition of the system under test, without an event to wait on)
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(url, name="test")
-    await bus.ensure_streams()
-    yield bus
-    await bus.close()
-
-
-@asynccontextmanager
-async def running(name: str, run: Callable[[], object], health: HealthMonitor) -> AsyncIterator[None]:
-    task = asyncio.create_task(supervise(name, run, health))  # type: ignore[arg-type]  # run is a coroutine function
-    yield
-    await end(task)
 
 
 async def test_declaring_the_streams_twice_is_harmless_and_ids_are_stored_once(nats_url: str) -> None:
@@ -104,6 +68,37 @@ async def test_a_writer_that_was_overtaken_is_told(nats_url: str) -> None:
             await writer.put("entities", "a", entity("a", "overtaken"), at=NOW, expected=version)
 
 
+async def test_many_objects_are_written_in_one_go_and_one_conflict_stops_none_of_the_others(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        writer, health = WorldWriter(bus, "test"), HealthMonitor()
+        mirror = Mirror(bus, health)
+        puts = [Put(type="entities", key=f"e{n}", body=entity(f"e{n}"), at=NOW, expected=0) for n in range(500)]
+        versions = await writer.put_many(puts)
+        assert versions == list(range(1, 501))
+        with pytest.raises(ConflictError, match=r"world\.entities\.e7"):
+            await writer.put_many([puts[7], Put(type="entities", key="new", body=entity("new"), at=NOW)])
+        async with running("mirror", mirror.run, health):
+            await until(lambda: mirror.get("entities", "new", Entity) is not None)
+        assert len(mirror.all("entities", Entity)) == 501
+
+
+async def test_large_messages_come_in_smaller_batches_and_the_largest_comes_too(nats_url: str) -> None:
+    """A thousand messages of 256 KiB in memory at once would be an attack that works."""
+    async with connected(nats_url) as bus:
+        health, sizes, batches = HealthMonitor(), list[int](), list[int]()
+
+        async def handler(deliveries: list[Delivery]) -> None:
+            sizes.extend(len(delivery.data) for delivery in deliveries)
+            batches.append(sum(len(delivery.data) for delivery in deliveries))
+
+        sent = [2**18] * 300 + [2**24 - 200] + [1] * 100
+        await bus.publish_many([("observations.report", bytes(size), None) for size in sent])
+        async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health):
+            await until(lambda: len(sizes) == len(sent))
+        assert sizes == sent
+        assert max(batches) <= 2 * MAX_BYTES
+
+
 @pytest.mark.timeout(60)
 async def test_a_killed_broker_comes_back_and_nothing_acknowledged_is_lost(nats_server: Server, nats_url: str) -> None:
     async with connected(nats_url) as bus:
@@ -124,7 +119,7 @@ async def test_a_killed_broker_comes_back_and_nothing_acknowledged_is_lost(nats_
                 await bus.publish("observations.report", b"refused, and the caller knows")
             assert await bus.check() is not None
             await asyncio.to_thread(nats_server.start)
-            await until(lambda: bus.client.is_connected)
+            await until(lambda: bus.connection.problem is None)
             await bus.publish("observations.report", b"after")
             await WorldWriter(bus, "test").put("entities", "a", entity("a"), at=NOW)
             await until(lambda: b"after" in seen and bool(mirror.all("entities", Entity)))

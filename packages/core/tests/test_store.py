@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 from summit_core.ids import new_id
-from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates
+from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates, insert_new
 from summit_core.store.migrate import check_revision, main, migrate
 
 COLUMNS = ("id", "at", "door", "subject", "code", "message", "size", "payload")
@@ -69,3 +69,24 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.M
     with pytest.raises(SystemExit, match="cannot migrate the database that SUMMIT_DATABASE_URL names") as caught:
         main()
     assert "S3CRETVALUE" not in str(caught.value)
+
+
+OBSERVED = ("id", "t", "received_at", "source", "kind", "body")
+
+
+@pytest.mark.parametrize("careful", [False, True])
+async def test_what_was_there_before_is_told_and_what_is_twice_in_a_batch_is_stored_once(
+    database_url: str, careful: bool
+) -> None:
+    pool = await create_pool(database_url, name="test")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    ids = [new_id() for _ in range(4)]
+    async with pool.acquire() as connection:
+        for batch, known in ((ids[:2], None), (ids[2:3] * 2, []), (ids[1:] * 2, ids[1:3]), ([], None)):
+            async with connection.transaction():
+                rows = [(identifier, at, at, "s", "report", "{}") for identifier in batch]
+                before = await insert_new(connection, "observations", OBSERVED, rows, key=("t", "id"), careful=careful)
+            assert (before is None) == (known is None)
+            assert {(time, str(identifier)) for time, identifier in before or ()} == {(at, one) for one in known or ()}
+        assert await connection.fetchval("SELECT count(*) FROM observations") == 4
+    await pool.close()

@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from summit_core import wire
 from summit_core.errors import ErrorCode, InputError
 
+IDENTIFIER = "018f0000-0000-7000-8000-000000000001"
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BEARING: dict[str, Any] = {
     "kind": "bearing",
@@ -88,6 +90,73 @@ def test_a_resend_without_an_id_gets_the_same_id_and_another_message_another() -
     first, again = (wire.decode_observation(changed(), now=NOW) for _ in range(2))
     assert first.id == again.id
     assert wire.decode_observation(changed(azimuth_deg=48.0), now=NOW).id != first.id
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "nan", "inf", "1e999", "-1e999", "1e400"])
+@pytest.mark.parametrize("value", ["%s", "[[%s,0],[0,1]]"])
+def test_the_parser_of_json_lets_no_number_pass_that_is_not_finite(number: str, value: str) -> None:
+    """So nobody looks at each number afterwards; in MessagePack they can be, and there we do."""
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode((value % number).encode())
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode((value % number).encode(), type=float | list[list[float]])
+
+
+def msgpack(**fields: Any) -> bytes:
+    return msgspec.msgpack.encode(BEARING | fields)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "field"),
+    [
+        (b"", ErrorCode.EMPTY, None),
+        (b"\xc1", ErrorCode.MALFORMED_JSON, None),
+        (msgpack(label="ZZ").replace(b"ZZ", b"\xff\xfe"), ErrorCode.INVALID_UTF8, None),
+        (b"\x82\xa4kind\xa6report\xa1x" + b"\x91" * 100_000 + b"\xc0", ErrorCode.MALFORMED_JSON, None),
+        (
+            b"\x82\xa3lat\xcb\x7f\xf0" + b"\x00" * 6 + b"\xa1x" + b"\x91" * 100_000 + b"\xc0",
+            ErrorCode.MALFORMED_JSON,
+            None,
+        ),
+        (msgpack(kind="banana"), ErrorCode.UNKNOWN_KIND, "kind"),
+        (msgpack(azimuth_deg=float("nan")), ErrorCode.NOT_FINITE, "azimuth_deg"),
+        (msgpack(kind="measurement", quantity="q", unit="m", value=float("-inf")), ErrorCode.NOT_FINITE, "value"),
+        (msgpack(kind="position", cov_m2=[[float("nan"), 0], [0, 1]]), ErrorCode.NOT_FINITE, "cov_m2"),
+        (msgpack(lat=90.5, label="\ucb7f\xf0"), ErrorCode.INVALID_FIELD, "lat"),
+        (msgpack(observed_at=datetime(2099, 1, 1, tzinfo=UTC)), ErrorCode.OUT_OF_TIME_WINDOW, "observed_at"),
+        (msgpack(label="x" * (wire.MAX_MESSAGE_BYTES + 1)), ErrorCode.TOO_LARGE, None),
+    ],
+)
+def test_bad_messagepack_is_refused_with_its_code_and_field(data: bytes, code: ErrorCode, field: str | None) -> None:
+    error = refused(data, media="msgpack")
+    assert (error.code, error.field) == (code, field)
+
+
+def test_messagepack_and_json_are_the_same_observation() -> None:
+    packed = msgpack(id=IDENTIFIER, observed_at=datetime(2026, 6, 1, 11, 59, 58, tzinfo=UTC), label="\ucb7f")
+    plain = wire.decode_observation(changed(id=IDENTIFIER, label="\ucb7f"), now=NOW)
+    assert wire.decode_observation(packed, now=NOW, media="msgpack") == plain
+    assert wire.decode_observations(b"\x91" + packed, now=NOW) == [plain]
+
+
+def test_one_number_that_is_not_finite_does_not_cost_the_items_around_it() -> None:
+    good, bad = changed(), changed(lat=float("nan"))
+    first, second, third = wire.split(b"[" + good + b"," + bad + b", 3]")
+    assert wire.decode_observation(first, now=NOW).source == "cam-1"
+    assert refused(second).code == ErrorCode.NOT_FINITE
+    assert third == b"3"
+    with pytest.raises(InputError):
+        wire.split(b"[" + bad)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_of_messagepack_are_accepted_or_refused_never_worse(data: bytes) -> None:
+    try:
+        wire.decode_observation(data, now=NOW, media="msgpack")
+        for item in wire.split(data, "msgpack"):
+            wire.decode_observation(item, now=NOW, media="msgpack")
+    except InputError as error:
+        assert error.detail
 
 
 @given(st.binary(max_size=400))

@@ -13,6 +13,7 @@ from summit_core.errors import ConflictError, ErrorCode, InputError, NotFoundErr
 from summit_core.model import Alert, AlertState, Certainty, Report, Severity, Urgency
 from summit_core.wire import encode
 from summit_sdk import Backoff, Endpoints, SummitClient
+from summit_sdk.stream import query_of
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 GONE = "gone"
@@ -44,7 +45,10 @@ class Gateway:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         for frame in frames:
-            if frame != GONE:
+            if frame.startswith("close:"):
+                _, code, reason = frame.split(":", 2)
+                await socket.close(code=int(code), message=reason.encode())
+            elif frame != GONE:
                 await socket.send_str(frame)
         await socket.close(code=4410 if GONE in frames else 1001)
         return socket
@@ -174,6 +178,24 @@ async def test_the_stream_resumes_where_it_broke_and_starts_over_when_that_is_go
     assert [query.get("from") for query in server.stream_queries] == [None, None, "10", "11", None]
     assert seen[-4:] == [("upsert", 10), ("upsert", 11), ("snapshot", 50), ("snapshot-end", 50)]
     assert server.stream_queries[0]["types"] == "tasks"
+
+
+async def test_a_stream_is_narrowed_and_a_wrong_filter_is_not_tried_again(
+    gateway: tuple[Gateway, SummitClient],
+) -> None:
+    server, summit = gateway
+    server.streams = [["close:4422:bbox: send four numbers"]]
+    with pytest.raises(InputError, match="bbox: send four numbers"):
+        async for _ in summit.stream(
+            types=["entities"], fields=["id", "location"], class_=["uas"], bbox=(179, -1, -179, 1)
+        ):
+            pass
+    narrowed = {"types": "entities", "fields": "id,location", "class": "uas", "bbox": "179,-1,-179,1"}
+    assert server.stream_queries == [narrowed]
+    assert query_of([], [], {"polygon": [(0.5, 1), (2, 3), (4, 5)], "severity_at_least": "severe"}) == {
+        "polygon": "0.5,1 2,3 4,5",
+        "severity_at_least": "severe",
+    }
 
 
 def test_endpoints_find_the_key_beside_them(tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ def task(id_: str = "task-1") -> Task:
     )
 
 
+OWN_CREDENTIAL = "whatever: the shared broker of the tests asks nobody for one"
+
+
 class Listener:
     """Everything that reached the bus, as a NATS client sees it."""
 
@@ -62,7 +65,7 @@ async def bus(nats_url: str) -> AsyncIterator[Nats]:
 @pytest.fixture
 async def listener(bus: Nats) -> Listener:
     heard = Listener()
-    for subject in ("observations.*", "devices.*.*", "tasks.*.status"):
+    for subject in ("observations.*", "observations.*.*", "devices.*.*", "tasks.*.status"):
         await bus.subscribe(subject, cb=heard.hear)
     await bus.flush()
     return heard
@@ -165,3 +168,15 @@ async def test_a_wrong_field_is_named_before_anything_is_sent(
     with pytest.raises(InputError) as raised:
         device.observe(kind, **fields)
     assert (raised.value.code, raised.value.field, device.pending) == (code, field, 0)
+
+
+async def test_a_device_with_its_own_credential_names_itself_and_beats(
+    broker: MqttEndpoint, listener: Listener, eventually: Eventually
+) -> None:
+    own = MqttEndpoint(host=broker.host, port=broker.port, username="gas-7", password=OWN_CREDENTIAL)
+    async with Device(own, "gas-7", heartbeat_s=0.1) as device:
+        device.observe("measurement", quantity="carbon_monoxide", value=3.5, unit="ppm")
+        assert await device.flush()
+        await eventually(lambda: len(listener.bodies("devices.gas-7.status")) >= 3)
+    assert [body["source"] for body in listener.bodies("observations.measurement.gas-7")] == ["gas-7"]
+    assert {body["status"] for body in listener.bodies("devices.gas-7.status")} <= {"online", "offline"}

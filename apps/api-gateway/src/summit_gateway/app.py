@@ -26,6 +26,7 @@ from summit_gateway.keys.first import ensure_first_key
 from summit_gateway.keys.service import KeyService
 from summit_gateway.keys.store import KeyStore
 from summit_gateway.openapi import complete
+from summit_gateway.past.endpoints import past_router
 from summit_gateway.picture.endpoints import picture_router
 from summit_gateway.services import Services
 from summit_gateway.sessions.endpoints import sessions_router
@@ -45,7 +46,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     services = Services()
     services.health = HealthMonitor()
     services.clock = SystemClock()
-    services.hub = Hub()
+    services.hub = Hub(services.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,6 +84,7 @@ def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
         keys_router(services),
         ingest_router(services),
         upstream_router(services),
+        past_router(services),
         picture_router(services),
         stream_router(services),
         console_router(settings),

@@ -198,6 +198,17 @@ export interface Approval {
   reason?: string;
 }
 
+/** An area that entities enter and leave; positions are [longitude, latitude]. */
+export interface Zone {
+  id: string;
+  name: string;
+  rule: "inclusion" | "exclusion";
+  geometry?: { type: "Polygon"; coordinates: [number, number][][] };
+  circle?: { lat: number; lon: number; radius_m: number; holes?: [number, number][][] };
+  anchor?: string;
+  anchor_at?: [number, number];
+}
+
 export interface Bodies {
   entities: Entity;
   incidents: Incident;
@@ -205,6 +216,7 @@ export interface Bodies {
   advisories: Advisory;
   tasks: Task;
   approvals: Approval;
+  zones: Zone;
 }
 
 export type WorldType = keyof Bodies;
@@ -215,6 +227,7 @@ export const WORLD_TYPES: readonly WorldType[] = [
   "advisories",
   "tasks",
   "approvals",
+  "zones",
 ];
 
 export interface Principal {

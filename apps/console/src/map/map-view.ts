@@ -9,7 +9,7 @@ import { extent } from "./extent";
 import { graticule } from "./grid";
 import { nearest } from "./hit";
 import { addOverlays, type OverlaySource, showLayers } from "./overlay-layers";
-import { bearingLines, labels, rangeRings, routes, trails, uncertainty } from "./overlays";
+import { bearingLines, labels, rangeRings, routes, trails, uncertainty, zones } from "./overlays";
 import type { PlaceFinder } from "./places";
 
 const FRAME_MS = 100;
@@ -201,6 +201,8 @@ export class MapView {
     this.draw("uncertainty", uncertainty(entities, selected));
     this.draw("bearings", bearingLines(entities));
     this.draw("rings", rangeRings(entities));
+    const placeOf = (key: string): LatLon | null => this.world.get("entities", key)?.location ?? null;
+    this.draw("zones", zones(this.world.list("zones"), placeOf));
     this.firstFit();
     this.map.triggerRepaint();
   }

@@ -6,7 +6,7 @@ import type { LayerName } from "@/state/ui";
 import { FONT, NOTHING } from "./base-map";
 import type { EntityLayer } from "./entity-layer";
 
-export const OVERLAY_SOURCES = ["rings", "uncertainty", "bearings", "routes", "trails", "labels"] as const;
+export const OVERLAY_SOURCES = ["zones", "rings", "uncertainty", "bearings", "routes", "trails", "labels"] as const;
 export type OverlaySource = (typeof OVERLAY_SOURCES)[number];
 
 const trailColour = [
@@ -17,7 +17,34 @@ const trailColour = [
 ];
 const is = (role: string) => ["==", ["get", "role"], role];
 
+const ofZone = ["match", ["get", "rule"], "exclusion", TOKENS.critical, TOKENS.accent];
+
 const LAYERS = [
+  {
+    id: "zone-fill",
+    type: "fill",
+    source: "zones",
+    paint: { "fill-color": ofZone, "fill-opacity": 0.06 },
+  },
+  {
+    id: "zone-line",
+    type: "line",
+    source: "zones",
+    paint: { "line-color": ofZone, "line-width": 1.4, "line-opacity": 0.8, "line-dasharray": [6, 2] },
+  },
+  {
+    id: "zone-names",
+    type: "symbol",
+    source: "zones",
+    layout: {
+      "symbol-placement": "line",
+      "symbol-spacing": 700,
+      "text-field": ["get", "name"],
+      "text-font": FONT,
+      "text-size": 10.5,
+    },
+    paint: { "text-color": TOKENS["ink-2"], "text-halo-color": MAP_COLOURS.land, "text-halo-width": 2 },
+  },
   {
     id: "rings",
     type: "line",
@@ -133,6 +160,7 @@ const SWITCHES: Partial<Record<LayerName, string[]>> = {
   bearings: ["bearings-used", "bearings-outlier"],
   routes: ["routes"],
   trails: ["trails"],
+  zones: ["zone-fill", "zone-line", "zone-names"],
   rings: ["rings", "ring-names"],
   labels: ["labels"],
   grid: ["grid", "grid-names"],

@@ -3,7 +3,7 @@
 import type { Feature, FeatureCollection, Position } from "geojson";
 import { distance } from "@/lib/format";
 import { destination, distanceM, ellipse95, ellipseRing, fromMercator, type LatLon, uncertainty95 } from "@/lib/geo";
-import type { Entity, Task } from "@/lib/model";
+import type { Entity, Task, Zone } from "@/lib/model";
 import { isFire, nameOf } from "@/lib/symbology";
 import { isOver } from "@/lib/tasks";
 import type { EntityStore } from "@/stream/entity-store";
@@ -72,6 +72,33 @@ export function rangeRings(entities: readonly Entity[]): FeatureCollection {
     }
   }
   return collection(features);
+}
+
+/** Where each zone lies now: one that moves goes with its anchor, and lies nowhere while that is nowhere. */
+export function zones(all: readonly Zone[], placeOf: (key: string) => LatLon | null): FeatureCollection {
+  const features: Feature[] = [];
+  for (const { id, name, rule, geometry, circle, anchor, anchor_at } of all) {
+    let rings: Position[][] = geometry?.coordinates ?? [];
+    if (circle) {
+      const round = { major_m: circle.radius_m, minor_m: circle.radius_m, azimuth_deg: 0 };
+      rings = [ellipseRing(circle, round), ...(circle.holes ?? [])];
+    }
+    if (anchor && anchor_at) {
+      const at = placeOf(anchor);
+      if (!at) continue;
+      rings = rings.map((ring) => moved(ring, anchor_at, at));
+    }
+    const properties = { key: id, name, rule };
+    features.push({ type: "Feature", properties, geometry: { type: "Polygon", coordinates: rings } });
+  }
+  return collection(features);
+}
+
+/** As `start` goes to `end`, the metres between them kept. */
+function moved(ring: readonly Position[], start: Position, end: LatLon): Position[] {
+  const [startLon = 0, startLat = 0] = start;
+  const narrower = Math.cos((startLat * Math.PI) / 180) / Math.cos((end.lat * Math.PI) / 180);
+  return ring.map(([lon = 0, lat = 0]) => [end.lon + (lon - startLon) * narrower, end.lat + lat - startLat]);
 }
 
 /** From where the asset is now through its waypoints. */

@@ -14,6 +14,7 @@ export const LAYERS = {
   bearings: "Bearing lines",
   routes: "Task routes",
   trails: "Trails",
+  zones: "Zones",
   rings: "Range rings",
   labels: "Names",
   grid: "Grid",

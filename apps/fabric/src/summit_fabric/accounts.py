@@ -5,29 +5,49 @@ a jump ahead is a gap, a missing number that comes late closes its part of it, a
 everything before means that the source began to count anew.
 """
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
+from math import exp
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 from summit_core.model import AnyObservation, DeadLetter, SourceAccount
 from summit_core.model.common import Timestamp
 
-LATE_AFTER: Final = timedelta(seconds=60)
+from summit_fabric.rhythm import GAPS_KEPT, SHORTEST_INTERVAL_S, learned_interval_s
+
+LATE_AFTER_S: Final = 60.0
 NEW_COUNT_JUMP: Final = 1_000_000
 """A jump so far ahead is another way of counting, not a million lost messages."""
 MISSING_RANGES_KEPT: Final = 64
 OFFSET_FORGETS: Final = 0.02
+RATE_FORGETS_S: Final = 30.0
+"""The rate is a mean over the past in which what lies so many seconds back weighs 1/e."""
 UNKNOWN: Final = "unknown"
 """The account that is charged with what names no source."""
 
+Range = tuple[int, int]
 
-class Ledger(SourceAccount, frozen=True, kw_only=True):
-    """The account and what is needed to go on with it: which numbers are missing (ranges, both ends included)."""
 
-    missing: tuple[tuple[int, int], ...] = ()
+class Ledger(SourceAccount, frozen=True, kw_only=True, omit_defaults=True):
+    """The account and what is needed to go on with it: which numbers are missing (ranges, both ends included), and
+    the latest times between its bursts, seconds, counted from ``burst_at``."""
+
+    missing: tuple[Range, ...] = ()
     newest_at: Timestamp | None = None
+    burst_at: Timestamp | None = None
+    gaps_s: tuple[float, ...] = ()
+
+    @property
+    def learned_interval_s(self) -> float | None:
+        """How often it speaks, seconds; None while too little was heard."""
+        return learned_interval_s(self.gaps_s)
+
+    def rate_at(self, now: datetime) -> float:
+        """Observations a second, fading since it was last heard."""
+        if self.last_heard is None:
+            return 0.0
+        return self.rate * exp(-max(0.0, (now - self.last_heard).total_seconds()) / RATE_FORGETS_S)
 
     def account(self) -> SourceAccount:
         """What is shown to others."""
@@ -35,81 +55,96 @@ class Ledger(SourceAccount, frozen=True, kw_only=True):
         return SourceAccount(**{name: mine[name] for name in SourceAccount.__struct_fields__})
 
 
-class Entry(Struct, frozen=True):
-    """One observation that came, and whether it was new."""
+def enter(ledger: Ledger, observations: Sequence[AnyObservation], new: Sequence[bool] | None = None) -> Ledger:
+    """The ledger after these observations of its source, in the order in which they came.
 
-    observation: AnyObservation
-    new: bool
-
-
-def enter(ledger: Ledger, entries: Iterable[Entry]) -> Ledger:
-    """The ledger after these observations, in the order in which they came."""
-    for entry in entries:
-        ledger = _enter_one(ledger, entry)
-    return ledger
+    ``new`` says of each whether it was stored now; else it was stored before. One pass with plain variables: this is
+    done for every observation.
+    """
+    duplicate, late, rate = 0, ledger.late, ledger.rate
+    heard, burst, newest, offset = ledger.last_heard, ledger.burst_at, ledger.newest_at, ledger.clock_offset_s
+    gaps_s = ledger.gaps_s
+    count = _Count(ledger)
+    for index, one in enumerate(observations):
+        at = one.observed_at
+        received = one.received_at or at
+        if heard is None or received > heard:
+            if heard is not None:
+                rate *= exp((heard - received).total_seconds() / RATE_FORGETS_S)
+            heard = received
+        rate += 1.0 / RATE_FORGETS_S
+        if burst is None or (since := (received - burst).total_seconds()) >= SHORTEST_INTERVAL_S:
+            if burst is not None:
+                gaps_s = (*gaps_s[1 - GAPS_KEPT :], round(since, 3))
+            burst = received
+        if new is not None and not new[index]:
+            duplicate += 1
+            continue
+        if one.recording is None:
+            ahead = (at - received).total_seconds()
+            late += ahead < -LATE_AFTER_S
+            offset = ahead if offset is None or ahead >= offset else offset + OFFSET_FORGETS * (ahead - offset)
+        if one.seq is not None:
+            count.take(one.seq, newest is None or at > newest)
+        if newest is None or at > newest:
+            newest = at
+    return replace(
+        ledger,
+        received=ledger.received + len(observations),
+        stored=ledger.stored + len(observations) - duplicate,
+        duplicate=ledger.duplicate + duplicate,
+        late=late,
+        rate=rate,
+        last_heard=heard,
+        burst_at=burst,
+        gaps_s=gaps_s,
+        newest_at=newest,
+        clock_offset_s=offset,
+        last_seq=count.last,
+        gaps=count.gaps,
+        missing=count.missing,
+    )
 
 
 def refuse(ledger: Ledger, letter: DeadLetter) -> Ledger:
     """The ledger after one refused input."""
+    heard = ledger.last_heard
     return replace(
         ledger,
         received=ledger.received + 1,
         rejected=ledger.rejected + 1,
         rejected_by=ledger.rejected_by | {letter.code: ledger.rejected_by.get(letter.code, 0) + 1},
-        last_heard=_later(ledger.last_heard, letter.at),
+        rate=ledger.rate_at(letter.at) + 1.0 / RATE_FORGETS_S,
+        last_heard=letter.at if heard is None or letter.at > heard else heard,
     )
 
 
-def _enter_one(ledger: Ledger, entry: Entry) -> Ledger:
-    observation = entry.observation
-    received_at = observation.received_at or observation.observed_at
-    heard = replace(ledger, received=ledger.received + 1, last_heard=_later(ledger.last_heard, received_at))
-    if not entry.new:
-        return replace(heard, duplicate=heard.duplicate + 1)
-    live = observation.recording is None
-    counted = replace(
-        heard,
-        stored=heard.stored + 1,
-        late=heard.late + (live and received_at - observation.observed_at > LATE_AFTER),
-        clock_offset_s=_offset(heard.clock_offset_s, observation.observed_at, received_at)
-        if live
-        else heard.clock_offset_s,
-    )
-    if observation.seq is not None:
-        counted = _count(counted, observation.seq, observation.observed_at)
-    return replace(counted, newest_at=_later(counted.newest_at, observation.observed_at))
+class _Count:
+    """Sequence numbers: the last one, how many are missing, and which."""
 
+    __slots__ = ("gaps", "last", "missing")
 
-def _count(ledger: Ledger, seq: int, at: datetime) -> Ledger:
-    last = ledger.last_seq
-    if last is None:
-        return replace(ledger, last_seq=seq)
-    if not 0 <= seq - last <= NEW_COUNT_JUMP:
-        closed = _close(ledger, seq)
-        anew = closed is ledger and (ledger.newest_at is None or at > ledger.newest_at)
-        return replace(ledger, last_seq=seq, missing=()) if anew else closed
-    if seq <= last + 1:
-        return replace(ledger, last_seq=seq)
-    missing = (*ledger.missing, (last + 1, seq - 1))[-MISSING_RANGES_KEPT:]
-    return replace(ledger, last_seq=seq, gaps=ledger.gaps + seq - last - 1, missing=missing)
+    def __init__(self, ledger: Ledger) -> None:
+        self.last, self.gaps, self.missing = ledger.last_seq, ledger.gaps, ledger.missing
 
+    def take(self, seq: int, newer: bool) -> None:
+        """``newer``: observed later than everything before."""
+        last = self.last
+        if last is None or last <= seq <= last + 1:
+            self.last = seq
+        elif last < seq <= last + NEW_COUNT_JUMP:
+            self.missing = (*self.missing, (last + 1, seq - 1))[-MISSING_RANGES_KEPT:]
+            self.gaps += seq - last - 1
+            self.last = seq
+        elif not self._close(seq) and newer:
+            self.last, self.missing = seq, ()
 
-def _close(ledger: Ledger, seq: int) -> Ledger:
-    """A number that came late: it is missing no longer."""
-    for index, (first, last) in enumerate(ledger.missing):
-        if first <= seq <= last:
-            rest = tuple(part for part in ((first, seq - 1), (seq + 1, last)) if part[0] <= part[1])
-            missing = ledger.missing[:index] + rest + ledger.missing[index + 1 :]
-            return replace(ledger, gaps=ledger.gaps - 1, missing=missing)
-    return ledger
-
-
-def _offset(known: float | None, observed_at: datetime, received_at: datetime) -> float:
-    """Source clock minus ours, seconds. The message that was underway for the shortest time tells it best, so the
-    largest difference is kept, and slowly forgotten so that a drifting clock is followed."""
-    seen = (observed_at - received_at).total_seconds()
-    return seen if known is None or seen >= known else known + OFFSET_FORGETS * (seen - known)
-
-
-def _later(one: datetime | None, other: datetime) -> datetime:
-    return other if one is None or other > one else one
+    def _close(self, seq: int) -> bool:
+        """A number that came late: it is missing no longer."""
+        for index, (first, last) in enumerate(self.missing):
+            if first <= seq <= last:
+                rest = tuple(part for part in ((first, seq - 1), (seq + 1, last)) if part[0] <= part[1])
+                self.missing = self.missing[:index] + rest + self.missing[index + 1 :]
+                self.gaps -= 1
+                return True
+        return False

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
@@ -16,22 +17,41 @@ from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
+from summit_fabric.books import Books
 from summit_fabric.deadletters import DeadLetters
+from summit_fabric.decoded import Decoded
 from summit_fabric.endpoints import fabric_router
 from summit_fabric.entities import OWNER
-from summit_fabric.keeper import TIMER, Keeper
+from summit_fabric.history.app import build_history
+from summit_fabric.history.endpoints import history_router
+from summit_fabric.keeper import PACER, TIMER, Keeper
+from summit_fabric.partitions import TIMER as PARTITIONS
+from summit_fabric.partitions import Partitions
 from summit_fabric.queries import Queries
+from summit_fabric.registry.app import build_registry
+from summit_fabric.registry.endpoints import registry_router
+from summit_fabric.registry.links import Heard
+from summit_fabric.registry.service import stated_interval_s
 from summit_fabric.service import FabricService
 from summit_fabric.settings import FabricSettings
+from summit_fabric.silence import TIMER as SILENCE
+from summit_fabric.silence import Silence
 from summit_fabric.store import Store
-from summit_fabric.worker import Recorder, Validator
+from summit_fabric.worker import VALIDATOR, Recorder, Validator
+from summit_fabric.world.endpoints import world_router
+from summit_fabric.world.service import WorldService
+from summit_fabric.world.store import WorldStore
+from summit_fabric.world.worker import UPKEEP, Upkeep
+from summit_fabric.zones.app import build_zones
+from summit_fabric.zones.endpoints import zones_router
 
 SERVICE = OWNER
 ROOM = "fabric-room"
 HELD_ELSEWHERE_BY = {
-    INGEST: "fabric-validator",
+    INGEST: VALIDATOR,
     OBSERVATIONS: "fabric-recorder",
     DEADLETTERS: "fabric-deadletters",
+    WORLD: "fabric-world",
 }
 """Whose acknowledgement says that a message of a stream that refuses when full is held elsewhere."""
 Loop = Callable[[], Awaitable[None]]
@@ -48,11 +68,15 @@ def build_app(settings: FabricSettings) -> FastAPI:
             yield
 
     router = fabric_router(lambda: built[0], settings.service_key.get_secret_value())
+    world = world_router(lambda: built[0].world, settings.service_key.get_secret_value())
+    registry = registry_router(lambda: built[0].registry, settings.service_key.get_secret_value())
+    zones = zones_router(lambda: built[0].zones, settings.service_key.get_secret_value())
+    history = history_router(lambda: built[0].history, settings.service_key.get_secret_value())
     return create_app(
         SERVICE,
         title="Summit OS fabric",
         health=health,
-        routers=[router],
+        routers=[history, router, registry, world, zones],
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
     )
@@ -66,20 +90,42 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
     mirror = Mirror(bus, health)
-    keeper = Keeper(WorldWriter(bus, OWNER), mirror, clock)
+    decoded, books = Decoded(), Books(partial(stated_interval_s, mirror))
+    keeper = Keeper(WorldWriter(bus, OWNER), mirror, clock, decoded, books.interval_of)
     health.checks |= {"nats": bus.check, "postgres": lambda: _check_database(pool)}
-    for name, run in _loops(bus, health, mirror, keeper, Recorder(Store(pool))).items():
+    partitions = Partitions(pool, clock, days=settings.observation_days)
+    recorder = Recorder(Store(pool, partitions, books), decoded)
+    loops = _loops(bus, health, mirror, keeper, recorder, Validator(bus, decoded))
+    silence = Silence(books, keeper, clock)
+    loops[SILENCE] = lambda: silence.watch(health, pool)
+    loops[PARTITIONS] = lambda: partitions.watch(health)
+    world = WorldService(WorldStore(mirror, WorldWriter(bus, OWNER)), clock)
+    upkeep = Upkeep(world, clock)
+    loops[UPKEEP] = lambda: upkeep.run(mirror, health)
+
+    def heard(source: str) -> Heard:
+        return Heard(keeper.spoke_at(source), books.interval_of(source))
+
+    registry, more = build_registry(settings, bus, pool, mirror, heard, clock, health)
+    zones, watching = build_zones(bus, pool, mirror, clock, health)
+    history, past = build_history(bus, pool, clock, health, days=settings.world_days)
+    loops |= more | watching | past
+    for name, run in loops.items():
         health.expect(name)
         task = asyncio.create_task(supervise(name, run, health), name=name)
         stack.push_async_callback(end, task)
-    return FabricService(Queries(pool), DeadLetters(pool, bus), mirror, keeper)
+    return FabricService(Queries(pool), DeadLetters(pool, bus), mirror, silence, world, registry, zones, history)
 
 
-def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, recorder: Recorder) -> dict[str, Loop]:
-    def consumer(stream: str, name: str, handler: Handler, *, subject: str = ">", batch: int = 500) -> Loop:
+def _loops(
+    bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, recorder: Recorder, validator: Validator
+) -> dict[str, Loop]:
+    def consumer(
+        stream: str, name: str, handler: Handler, *, subject: str = ">", batch: int = 500, in_flight: int = 1
+    ) -> Loop:
         async def run() -> None:
             await bus.ensure_streams()
-            await consume(bus, stream, name, handler, health, subject=subject, batch=batch)
+            await consume(bus, stream, name, handler, health, subject=subject, batch=batch, in_flight=in_flight)
 
         return run
 
@@ -90,6 +136,11 @@ def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, reco
 
         return run
 
+    async def validate() -> None:
+        await bus.ensure_streams()
+        await validator.resume()
+        await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000)
+
     async def follow() -> None:
         await bus.ensure_streams()
         await mirror.run()
@@ -99,14 +150,19 @@ def _loops(bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, reco
         await keep_room(bus, HELD_ELSEWHERE_BY, health, ROOM)
 
     names = {
-        "fabric-validator": consumer(INGEST, "fabric-validator", Validator(bus).handle),
-        "fabric-recorder": consumer(OBSERVATIONS, "fabric-recorder", recorder.observations, batch=200),
+        VALIDATOR: validate,
+        "fabric-recorder": consumer(OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50, in_flight=2),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
-        "fabric-world": consumer(WORLD, "fabric-world", recorder.world),
-        "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50)),
+        "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)),
         "fabric-links": kept(consumer(INGEST, "fabric-links", keeper.links, subject="devices.*.status")),
     }
-    return {"mirror": follow, ROOM: room, **names, TIMER: kept(lambda: keeper.watch(health))}
+    return {
+        "mirror": follow,
+        ROOM: room,
+        **names,
+        TIMER: kept(lambda: keeper.watch(health)),
+        PACER: kept(lambda: keeper.pace(health)),
+    }
 
 
 async def _check_database(pool: Pool) -> str | None:

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 HTTP_SUBJECT: Final = "POST /v1/observations"
 _TOKEN: Final = r"[^\x00-\x20.*>\x7f]+"
 _producers_subject = re.compile(
-    rf"observations\.{_TOKEN}|devices\.{_TOKEN}\.(telemetry|status)|tasks\.{_TOKEN}\.status"
+    rf"observations\.{_TOKEN}(\.{_TOKEN})?|devices\.{_TOKEN}\.(telemetry|status)|tasks\.{_TOKEN}\.status"
 )
 """A letter says itself where it came in, so a forged one must not lead us to write to any other subject."""
 _NAMES: Final = ", ".join(LETTER_COLUMNS)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
+from msgspec.structs import replace
 from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,9 @@ from summit_core.model import Principal
 from summit_core.security import service_key
 from summit_core.security.permissions import Permission, require
 
+from summit_fabric.cells import stored_cells
 from summit_fabric.deadletters import LetterFilter
+from summit_fabric.history import area
 from summit_fabric.judge import Door
 from summit_fabric.lineage import UUID
 from summit_fabric.queries import Cursor, ObservationFilter
@@ -26,6 +29,8 @@ UuidPath = Annotated[str, Path(pattern=f"^{UUID.pattern}$")]
 KeyQuery = Annotated[str | None, Query(pattern=KEY)]
 CodeQuery = Annotated[str | None, Query(pattern=r"^[a-z0-9_]{1,40}$")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+AreaQuery = Annotated[str | None, Query(max_length=40_000)]
+CellQuery = Annotated[str | None, Query(pattern=r"^[0-9a-f]{15}$")]
 CursorQuery = Annotated[str | None, Query(max_length=200)]
 
 
@@ -55,10 +60,14 @@ def _add_observations(router: APIRouter, service: Callable[[], FabricService]) -
         recording: KeyQuery = None,
         since: AwareDatetime | None = None,
         until: AwareDatetime | None = None,
+        bbox: AreaQuery = None,
+        polygon: AreaQuery = None,
+        h3: CellQuery = None,
         limit: Limit = 100,
         cursor: CursorQuery = None,
     ) -> Response:
-        wanted = ObservationFilter(source=source, kind=kind, recording=recording, since=since, until=until)
+        told = ObservationFilter(source=source, kind=kind, recording=recording, since=since, until=until)
+        wanted = replace(told, area=area.read(bbox, polygon), cells=stored_cells(h3) if h3 else None)
         after = Cursor.parse(cursor) if cursor else None
         bodies, more = await service().queries.observations(wanted, limit=limit, after=after)
         return raw_list(bodies, next_cursor=more.text() if more else None, seq=service().seq)

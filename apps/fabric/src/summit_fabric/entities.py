@@ -22,12 +22,6 @@ LINK_LOST: Final = "link lost (last will)"
 READINGS_SHOWN: Final = 12
 
 
-def is_older(known: Entity, observation: AnyObservation) -> bool:
-    """Whether the picture is newer than this. A recording that is played again after it fell silent starts anew."""
-    again = observation.recording is not None and known.freshness == "lost"
-    return observation.observed_at < known.observed_at and not again
-
-
 def absorb(known: Entity | None, observation: AnyObservation) -> Entity | None:
     """The entity after this observation; None when there is none and this does not make one."""
     if isinstance(observation, Telemetry):
@@ -53,7 +47,7 @@ def link_lost(entity: Entity, now: datetime) -> Entity:
 def substance(entity: Entity) -> Entity:
     """The entity without its clocks and counters: two versions that differ in those only look the same."""
     epoch = datetime.min.replace(tzinfo=UTC)
-    return replace(entity, observed_at=epoch, heard_at=epoch, updated_at=epoch, updates=0, causes=())
+    return replace(entity, observed_at=epoch, heard_at=epoch, updated_at=epoch, updates=0, causes=(), ignored=None)
 
 
 def _heard_at(observation: AnyObservation) -> datetime:
@@ -80,6 +74,7 @@ def _base(known: Entity | None, observation: AnyObservation) -> Entity:
         updates=(known.updates if known else 0) + 1,
         recording=observation.recording,
         causes=(str(observation.id),),
+        ignored=known.ignored if known else None,
     )
 
 

@@ -1,9 +1,9 @@
 """Judges what producers sent: observations that hold, and a dead letter for each that does not. Pure, never raises."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -25,21 +25,23 @@ class LinkStatus(Struct, frozen=True):
     status: Literal["online", "offline"]
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One stored message of the ingest stream; ``at`` is when the stream took it."""
+class Input(Struct, frozen=True):
+    """One stored message of the ingest stream; ``at`` is when the stream took it. ``batch``: it is a MessagePack list
+    of observations that the gateway has judged."""
 
     subject: str
     data: bytes
     seq: int
     at: datetime
     door: Door
+    batch: bool = False
 
-    @property
-    def device(self) -> str | None:
-        """The device that the subject belongs to."""
-        parts = self.subject.split(".")
-        return parts[1] if parts[0] == "devices" and len(parts) > 2 else None
+
+class Route(Struct, frozen=True):
+    """What a subject says: whose it is, and what is published there (None: a device's status)."""
+
+    device: str | None
+    kind: str | None
 
 
 @dataclass(slots=True)
@@ -55,50 +57,67 @@ def door_of(headers: dict[str, str]) -> Door:
     return "mqtt" if "Nmqtt-Pub" in headers else "nats"
 
 
+@lru_cache(maxsize=4096)
+def route_of(subject: str) -> Route:
+    first, *rest = subject.split(".")
+    if first == "devices" and len(rest) > 1:
+        return Route(rest[0], None if rest[-1] == "status" else "telemetry")
+    if first == "observations" and len(rest) == 2:
+        return Route(rest[1], rest[0])
+    return Route(None, None if subject.endswith(".status") else subject.partition(".")[2])
+
+
 def judge(message: Input) -> Verdict:
     """Judge one message; an array is as many observations, each judged by itself."""
     verdict = Verdict()
-    for index, (content, found) in enumerate(_read(message)):
-        if isinstance(found, InputError):
-            verdict.refused.append(_letter(message, index, content, found))
-        elif found is not None:
-            verdict.accepted.append(found)
+    judge_into(message, verdict)
     return verdict
 
 
-def _read(message: Input) -> Iterator[tuple[bytes, AnyObservation | InputError | None]]:
-    if message.subject.endswith(".status"):
-        yield message.data, _status(message.data)
-        return
+def judge_into(message: Input, verdict: Verdict) -> None:
+    """Add what one message comes to."""
+    route = route_of(message.subject)
+    if message.batch:
+        _judge_batch(message, verdict)
+    elif route.kind is None:
+        if error := _status(message.data):
+            verdict.refused.append(_letter(message, 0, message.data, error))
+    elif message.subject.startswith("observations.") and message.data[:64].lstrip().startswith(b"["):
+        _judge_parts(message, verdict)
+    else:
+        _judge_one(message, 0, message.data, verdict)
+
+
+def _judge_one(message: Input, index: int, content: bytes, verdict: Verdict, media: wire.Media = "json") -> None:
+    route = route_of(message.subject)
+    kind = None if message.batch else route.kind
     try:
-        parts = _parts(message)
+        observation = wire.decode_observation(content, now=message.at, kind=kind, source=route.device, media=media)
     except InputError as error:
-        yield message.data, error
-        return
-    for part in parts:
-        yield part, _observation(message, part)
+        verdict.refused.append(_letter(message, index, content, error))
+    else:
+        verdict.accepted.append(observation)
 
 
-def _parts(message: Input) -> list[bytes]:
-    if message.device is not None or not message.data[:64].lstrip().startswith(b"["):
-        return [message.data]
+def _judge_parts(message: Input, verdict: Verdict, media: wire.Media = "json") -> None:
     try:
-        parts = [bytes(part) for part in wire.decode(message.data, list[msgspec.Raw])]
-    except RecursionError:
-        raise _too_deep() from None
-    if not parts:
-        raise MalformedError("empty array; send at least one observation", code=ErrorCode.EMPTY)
-    return parts
-
-
-def _observation(message: Input, content: bytes) -> AnyObservation | InputError:
-    kind = "telemetry" if message.device is not None else message.subject.partition(".")[2]
-    try:
-        return wire.decode_observation(content, now=message.at, kind=kind, source=message.device)
+        if media == "json":
+            wire.check_size(message.data)
+        parts = wire.split(message.data, media)
+        if not parts:
+            raise MalformedError("empty array; send at least one observation", code=ErrorCode.EMPTY)
     except InputError as error:
-        return error
-    except RecursionError:
-        return _too_deep()
+        verdict.refused.append(_letter(message, 0, message.data, error))
+        return
+    for index, part in enumerate(parts):
+        _judge_one(message, index, part, verdict, media)
+
+
+def _judge_batch(message: Input, verdict: Verdict) -> None:
+    try:
+        verdict.accepted += wire.decode_observations(message.data, now=message.at)
+    except (InputError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _judge_parts(message, verdict, "msgpack")  # which of them is it?
 
 
 def _status(data: bytes) -> InputError | None:
@@ -106,13 +125,7 @@ def _status(data: bytes) -> InputError | None:
         wire.decode(data, LinkStatus)
     except InputError as error:
         return error
-    except RecursionError:
-        return _too_deep()
     return None
-
-
-def _too_deep() -> InputError:
-    return MalformedError("nested too deeply; send flat objects")
 
 
 def _letter(message: Input, index: int, content: bytes, error: InputError) -> DeadLetter:
@@ -133,7 +146,8 @@ def _letter(message: Input, index: int, content: bytes, error: InputError) -> De
 
 def _source_of(message: Input, content: bytes) -> str | None:
     """Whom to charge: the device whose subject it is, else the source that the payload names."""
-    if message.device is not None:
-        return message.device if _key.fullmatch(message.device) else None
+    device = route_of(message.subject).device
+    if device is not None:
+        return device if _key.fullmatch(device) else None
     match = _source.search(content[:PAYLOAD_KEPT])
     return match["source"].decode() if match else None

@@ -4,164 +4,243 @@ The state is the world stream's own: at start it is read from the mirror, so a r
 """
 
 import asyncio
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 from prometheus_client import Counter
-from summit_core.bus import Delivery, Mirror, WorldWriter
+from summit_core.bus import Delivery, Mirror, Put, WorldWriter
 from summit_core.clock import Clock
-from summit_core.model import AnyObservation, Entity, Freshness
+from summit_core.model import AnyObservation, Freshness
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import INGEST_TO_VISIBLE
 
-from summit_fabric.entities import OWNER, absorb, aged, is_older, link_lost, substance
+from summit_fabric.decoded import Decoded
+from summit_fabric.entities import OWNER, absorb, aged
+from summit_fabric.held import Held, Wait
 from summit_fabric.judge import LinkStatus
-from summit_fabric.rhythm import Rhythm, freshness_after
+from summit_fabric.rhythm import freshness_after
 from summit_fabric.worker import read_batches
 
 WRITE_EVERY_S: Final = 0.2
-CLOCKS_EVERY: Final = timedelta(seconds=5)
-"""How often a version is written in which only the clocks are new."""
+"""An entity that was quiet for so long is written at once; one that speaks faster is written at this pace."""
+WRITES_A_SECOND: Final = 1500
+WRITES_WHEN_DENSE: Final = 600
+DENSE_FROM: Final = 4000
+"""Observations a second. Of all entities together so many writes: when there are more entities, each is written less
+often, and less often still when the processors have the observations themselves to deal with."""
+PACE_S: Final = 0.02
 TICK_S: Final = 1.0
+HEARD_KEPT: Final = 50_000
 TIMER: Final = "fabric-freshness"
+PACER: Final = "fabric-pace"
 OLDER = Counter("summit_observations_out_of_order_total", "Observations older than the picture, recorded only")
 
 
-@dataclass(slots=True)
-class _Held:
-    """An entity as it is, and as it was last written."""
-
-    entity: Entity
-    written: Entity | None = None
-    received_at: datetime | None = None
-    """Arrival of the newest observation that is not visible yet."""
-
-    def must_write(self, now: datetime) -> bool:
-        if self.written is None or substance(self.entity) != substance(self.written):
-            return True
-        return self.entity != self.written and now - self.written.updated_at >= CLOCKS_EVERY
-
-
 class Keeper:
-    """One instance owns the entities whose owner is ``fabric``."""
+    """One instance owns the entities whose owner is ``fabric``. ``interval_of`` says how often a source speaks,
+    seconds, where that is known."""
 
-    def __init__(self, writer: WorldWriter, mirror: Mirror, clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: WorldWriter,
+        mirror: Mirror,
+        clock: Clock,
+        decoded: Decoded,
+        interval_of: Callable[[str], float | None] = lambda _: None,
+    ) -> None:
         self._writer = writer
         self._mirror = mirror
         self._clock = clock
-        self._held: dict[str, _Held] = {}
-        self._rhythms: dict[str, Rhythm] = {}
+        self._decoded = decoded
+        self._interval_of = interval_of
+        self._held: dict[str, Held] = {}
+        self._heard: dict[str, datetime] = {}
         self._silenced: dict[str, datetime] = {}
         self._started_at = clock.now()
         self._loaded = False
-        self._turn = asyncio.Lock()
+        self._pause_s = WRITE_EVERY_S
+        self._taken = 0
+        self._waiting: dict[str, Held] = {}
 
     async def load(self) -> None:
         """Take up the picture where the last process left it."""
         await self._mirror.ready.wait()
         if not self._loaded:
-            owned = [entity for entity in self._mirror.all("entities", Entity) if entity.owner == OWNER]
-            self._held = {entity.id: _Held(entity, written=entity) for entity in owned}
+            self._held = {entity.id: Held(entity, written=entity) for entity in self._mirror.owned_by(OWNER)}
             self._started_at, self._loaded = self._clock.now(), True
 
     async def observations(self, deliveries: list[Delivery]) -> None:
-        """Take in batches and write what changed. Acknowledged after the writes, so the writes are all that a crash
-        can repeat; the pause gathers what comes meanwhile into one version of each entity."""
-        async with self._turn:
-            touched = {one.source for _, batch in read_batches(deliveries) for one in batch if self._take(one)}
-            await self._write(touched)
-        await asyncio.sleep(WRITE_EVERY_S)
+        """Take in batches, and return when what changed is written: acknowledged only then, so the writes are all that
+        a crash can repeat. Who was quiet is written at once; the others wait for :meth:`pace`, and hold up nobody."""
+        touched: dict[str, Held] = {}
+        for _, batch in read_batches(deliveries, self._decoded):
+            self._taken += len(batch.observations)
+            for one in batch.observations:
+                held = self._take(one)
+                if held is not None:
+                    touched[one.source] = held
+        since = asyncio.get_running_loop().time() - self._pause_s
+        later = {source: held for source, held in touched.items() if held.looked_at > since}
+        await self._write([held for held in touched.values() if held.looked_at <= since])
+        if later:
+            await self._wait_for(later)
+
+    async def _wait_for(self, later: dict[str, Held]) -> None:
+        written = asyncio.Event()
+        wait = Wait(len(later), written.set)
+        for held in later.values():
+            held.waits.append(wait)
+        self._waiting |= later
+        await written.wait()
+
+    async def pace(self, health: HealthMonitor) -> None:
+        """Write those that speak faster than they are written, each when its time has come."""
+        while True:
+            since = asyncio.get_running_loop().time() - self._pause_s
+            due = {source: held for source, held in self._waiting.items() if held.looked_at <= since}
+            if due:
+                await self._write_waiting(due)
+            health.beat(PACER)
+            await asyncio.sleep(PACE_S)
 
     async def links(self, deliveries: list[Delivery]) -> None:
         """Last wills, and devices that say that they are back."""
-        async with self._turn:
-            touched = {source for delivery in deliveries if (source := self._take_link(delivery))}
-            await self._write(touched)
+        await self._write([held for delivery in deliveries if (held := self._take_link(delivery))])
 
     async def watch(self, health: HealthMonitor) -> None:
         """Each second: who has been silent for too long?"""
         while True:
-            async with self._turn:
-                await self._write(self._age(self._clock.now()))
+            await self._write(self._age(self._clock.now()))
             health.beat(TIMER)
             await asyncio.sleep(TICK_S)
 
-    def interval_of(self, source: str) -> float | None:
-        """How often a source speaks, seconds; None while that is not known."""
-        rhythm = self._rhythms.get(source)
-        return rhythm.learned_s if rhythm else None
+    def heard_at(self, source: str) -> datetime:
+        """When a source was last heard, also while the database is away; never before we began to listen."""
+        return max(self._heard.get(source, self._started_at), self._started_at)
+
+    def spoke_at(self, source: str) -> datetime | None:
+        """When an observation of a source last came, since we listen."""
+        return self._heard.get(source)
 
     def freshness_of(self, source: str, last_heard: datetime | None) -> Freshness:
         """Of any source, also of one that is no entity."""
         held = self._held.get(source)
         if held is not None:
-            return held.entity.freshness
+            return held.freshness
         if last_heard is None:
             return "lost"
-        return freshness_after(self._clock.now() - last_heard, self.interval_of(source))
+        last_heard = max(last_heard, self._heard.get(source, last_heard))
+        return freshness_after(self._clock.now() - last_heard, self._interval_of(source))
 
-    def _take(self, observation: AnyObservation) -> bool:
-        received_at = observation.received_at or self._clock.now()
-        rhythm = self._rhythms.setdefault(observation.source, Rhythm(received_at))
-        rhythm.hear(received_at)
-        held = self._held.get(observation.source)
-        if held is not None and is_older(held.entity, observation):
+    def _take(self, observation: AnyObservation) -> Held | None:
+        source, received_at = observation.source, observation.received_at or self._clock.now()
+        self._heard[source] = received_at
+        held = self._held.get(source)
+        if held is None:
+            entity = absorb(None, observation)
+            if entity is None:
+                self._forget_some()
+                return None
+            held = self._held[source] = Held(entity)
+            held.received_at = received_at
+        elif not held.take(observation):
             OLDER.inc()
-            return False
-        entity = absorb(held.entity if held else None, observation)
-        if entity is None:
-            return False
-        silenced_at = self._silenced.get(entity.id)
+            return None
+        silenced_at = self._silenced.get(source)
         if silenced_at is not None and received_at <= silenced_at:
-            entity = link_lost(entity, entity.updated_at)  # it was underway when the link was already lost
-        held = self._held.setdefault(entity.id, _Held(entity))
-        held.entity, held.received_at = entity, received_at
-        return True
+            held.lose(held.entity.updated_at)  # it was underway when the link was already lost
+        return held
 
-    def _take_link(self, delivery: Delivery) -> str | None:
+    def _forget_some(self) -> None:
+        while len(self._heard) > HEARD_KEPT:
+            del self._heard[next(iter(self._heard))]
+
+    def _take_link(self, delivery: Delivery) -> Held | None:
         source = delivery.subject.split(".")[1]
         held = self._held.get(source)
         try:
             status = msgspec.json.decode(delivery.data, type=LinkStatus).status
         except (msgspec.DecodeError, RecursionError):
             return None  # the validator has made a dead letter of it
-        if held is None or delivery.timestamp < held.entity.heard_at:
+        if held is None or delivery.timestamp < held.heard_at:
             return None
         if status == "offline":
             self._silenced[source] = delivery.timestamp
-            held.entity = link_lost(held.entity, self._clock.now())
+            held.lose(self._clock.now())
         else:
             self._silenced.pop(source, None)
-        return source
+        return held
 
-    def _age(self, now: datetime) -> set[str]:
+    def _age(self, now: datetime) -> list[Held]:
         """The entities to look at: those whose freshness changed, and those whose clocks wait to be written."""
-        touched = set()
+        since = asyncio.get_running_loop().time() - max(TICK_S, 1.5 * self._pause_s)
+        active = 0
+        touched = []
         for source, held in self._held.items():
+            active += held.looked_at > since
             # Until we have listened for a while ourselves, a silence may be our own.
-            silence = now - max(held.entity.heard_at, self._started_at)
-            due = freshness_after(silence, self.interval_of(source))
-            if _RANK[due] > _RANK[held.entity.freshness]:
+            silence = now - max(held.heard_at, self._started_at)
+            due = freshness_after(silence, self._interval_of(source))
+            if _RANK[due] > _RANK[held.freshness]:
                 held.entity = aged(held.entity, due, now)
-            if held.entity != held.written:
-                touched.add(source)
+            if held.changed and source not in self._waiting:
+                touched.append(held)
+        dense, self._taken = self._taken > DENSE_FROM * TICK_S, 0
+        self._pause_s = max(WRITE_EVERY_S, active / (WRITES_WHEN_DENSE if dense else WRITES_A_SECOND))
         return touched
 
-    async def _write(self, sources: set[str]) -> None:
-        now = self._clock.now()
-        due = [held for source in sources if (held := self._held.get(source)) and held.must_write(now)]
-        await asyncio.gather(*(self._put(held, now) for held in due))
+    async def _write_waiting(self, due: dict[str, Held]) -> None:
+        for source in due:
+            del self._waiting[source]
+        written = False
+        try:
+            await self._write(due.values())
+            written = True
+        finally:
+            if not written:
+                self._waiting |= due
 
-    async def _put(self, held: _Held, now: datetime) -> None:
-        entity = held.entity = replace(held.entity, updated_at=now)
-        await self._writer.put("entities", entity.id, entity, at=now, causes=entity.causes)
-        held.written = entity
-        if held.received_at is not None:
-            INGEST_TO_VISIBLE.observe((self._clock.now() - held.received_at).total_seconds())
-            held.received_at = None
+    async def _write(self, held: Iterable[Held]) -> None:
+        now, looked_at = self._clock.now(), asyncio.get_running_loop().time()
+        due = []
+        for one in held:
+            one.looked_at = looked_at
+            if one.must_write(now):
+                due.append(one)
+            else:
+                _release(one.waits)
+        if due:
+            await self._put(due, now)
+
+    async def _put(self, due: list[Held], now: datetime) -> None:
+        puts, received, waits = [], [], []
+        for held in due:
+            held.written = held.entity = entity = replace(held.entity, updated_at=now)
+            puts.append(Put(type="entities", key=entity.id, body=entity, at=now, causes=entity.causes))
+            received.append(held.received_at)
+            waits.append(held.waits)
+            held.received_at, held.waits = None, []
+        done = False
+        try:
+            await self._writer.put_many(puts)
+            done = True
+        finally:
+            for held, waiting in zip(due, waits, strict=True):
+                if done:
+                    _release(waiting)
+                else:  # nobody knows: write it again
+                    held.written, held.waits = None, waiting + held.waits
+        visible_at = self._clock.now()
+        for received_at in filter(None, received):
+            INGEST_TO_VISIBLE.observe((visible_at - received_at).total_seconds())
+
+
+def _release(waits: list[Wait]) -> None:
+    while waits:
+        waits.pop().release()
 
 
 _RANK: Final[dict[Freshness, int]] = {"live": 0, "stale": 1, "lost": 2, "expired": 3}

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 from summit_core.bus import Mirror
 from summit_core.errors import NotFoundError
-from summit_core.model import WORLD_TYPES, WorldType
+from summit_core.model import WorldType
 from summit_core.model.common import Timestamp
 
 from summit_fabric.queries import StoredObject, StoredObservation
@@ -24,11 +24,14 @@ SINGULAR: Final[dict[WorldType, str]] = {
     "advisories": "advisory",
     "tasks": "task",
     "approvals": "approval",
+    "zones": "zone",
+    "presences": "presence",
 }
+"""Not overrides and registrations: their keys are those of the entities that they are about."""
 
 
 class Node(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``type`` is that of an object of the world, ``observation``, or ``unknown`` (not recorded, or not yet)."""
+    """``type`` is that of an object of the world, ``override``, ``observation``, or ``unknown`` (not recorded yet)."""
 
     id: str
     type: str
@@ -102,7 +105,10 @@ async def _root(identifier: str, mirror: Mirror, archive: Archive) -> str:
 async def _look_up(ids: list[str], mirror: Mirror, archive: Archive) -> dict[str, _Found]:
     """Each id in the picture, among the recorded objects, among the observations; what nobody knows is ``unknown``."""
     found = {one: present for one in ids if (present := _present(one, mirror))}
+    found |= _said(ids, mirror)
     for stored in await archive.objects_by_key(ids):
+        if stored.type not in SINGULAR:
+            continue
         recorded = _of_object(stored.type, stored.key, stored.at, stored.body or b"null", stored.causes)
         present = found.get(stored.key)
         if present is not None:
@@ -122,8 +128,23 @@ async def _look_up(ids: list[str], mirror: Mirror, archive: Archive) -> dict[str
     return {one: _bounded((found | unknown)[one]) for one in ids}
 
 
+def _said(ids: list[str], mirror: Mirror) -> dict[str, _Found]:
+    """The overrides among these, by the ids of their events: an effective entity has the one that it shows for a cause.
+    What was merged into it is what that rests on."""
+    found = {}
+    for key, change in mirror.changes("overrides").items():
+        if change.event.id in ids and (said := mirror.override(key)) is not None:
+            words = [
+                f"{name} by {one.by}" + (f": {one.reason}" if one.reason else "") for name, one in said.fields.items()
+            ]
+            words += [f"{other} merged by {one.by}" for other, one in said.absorbed.items()]
+            node = Node(id=change.event.id, type="override", title="; ".join(words) or "taken back", at=change.event.at)
+            found[change.event.id] = _Found(node, tuple(said.absorbed))
+    return found
+
+
 def _present(identifier: str, mirror: Mirror) -> _Found | None:
-    for type_ in WORLD_TYPES:
+    for type_ in SINGULAR:
         change = mirror.changes(type_).get(identifier)
         if change is not None:
             event = change.event
@@ -141,7 +162,9 @@ def _of_object(type_: WorldType, key: str, at: datetime, body: bytes, causes: tu
 def _title(key: str, type_: WorldType, stated: dict[str, Any]) -> str:
     if type_ == "approvals":
         return f"{stated.get('decision', 'decided')} by {stated.get('by', 'unknown')}"
-    return str(stated.get("title") or stated.get("label") or stated.get("class") or key)
+    if type_ == "presences":
+        return f"{stated.get('entity')} {stated.get('event')} {stated.get('zone')}"
+    return str(stated.get("title") or stated.get("label") or stated.get("class") or stated.get("name") or key)
 
 
 def _bounded(found: _Found) -> _Found:

@@ -3,8 +3,8 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,16 +14,24 @@ from summit_core.model import WorldType
 from summit_core.store import Pool
 
 from summit_fabric.accounts import Ledger
+from summit_fabric.books import decode
+from summit_fabric.history.area import Area
 
-EVENT_ID_WINDOW: Final = timedelta(hours=1)
+LOOKED_AT_ONCE: Final = 2000
+LOOKS: Final = 10
+"""Times ``LOOKED_AT_ONCE`` are looked at for one page of an area, which may have too many cells to be looked up by."""
 
 
 class ObservationFilter(Struct, frozen=True, kw_only=True):
+    """``cells`` are the first and the last H3 cell of a range, both included."""
+
     source: str | None = None
     kind: str | None = None
     recording: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    area: Area | None = None
+    cells: tuple[int, int] | None = None
 
 
 class Cursor(Struct, frozen=True, array_like=True):
@@ -73,19 +81,32 @@ class Queries:
     async def observations(
         self, wanted: ObservationFilter, *, limit: int, after: Cursor | None
     ) -> tuple[list[bytes], Cursor | None]:
-        """A page of observations as JSON, and where the next one starts."""
+        """A page of observations as JSON, and where the next one starts.
+
+        The page of an area may be short, and still be followed by another: so many were looked at, and lay outside.
+        """
+        found: list[_Found] = []
+        for _ in range(LOOKS if wanted.area else 1):
+            number = LOOKED_AT_ONCE if wanted.area else limit + 1
+            rows = await self._observations(wanted, number, after)
+            after = rows[-1].cursor if rows else None
+            found += rows if wanted.area is None else [row for row in rows if row.lies_in(wanted.area)]
+            if len(found) > limit:
+                return [row.body for row in found[:limit]], found[limit - 1].cursor
+            if len(rows) < number:
+                return [row.body for row in found], None
+        return [row.body for row in found], after
+
+    async def _observations(self, wanted: ObservationFilter, number: int, after: Cursor | None) -> "list[_Found]":
         condition, values = where(_observation_tests(wanted), after, time="t")
         rows = await self._pool.fetch(
-            f"SELECT t, id, body::text AS body FROM observations {condition}"
-            f" ORDER BY t DESC, id DESC LIMIT {limit + 1}",
-            *values,
+            f"SELECT t, id, body FROM observations {condition} ORDER BY t DESC, id DESC LIMIT {number}", *values
         )
-        more = Cursor(rows[limit - 1]["t"], UUID(str(rows[limit - 1]["id"]))) if len(rows) > limit else None
-        return [row["body"].encode() for row in rows[:limit]], more
+        return [_Found(Cursor(row["t"], UUID(str(row["id"]))), row["body"].encode()) for row in rows]
 
     async def observation(self, identifier: str) -> bytes | None:
         body = await self._pool.fetchval(
-            "SELECT body::text FROM observations WHERE id = $1 ORDER BY t DESC LIMIT 1", identifier
+            "SELECT body FROM observations WHERE id = $1 ORDER BY t DESC LIMIT 1", identifier
         )
         return None if body is None else str(body).encode()
 
@@ -97,15 +118,16 @@ class Queries:
         rows = await self._pool.fetch(
             'SELECT account FROM sources WHERE id COLLATE "C" > $1 ORDER BY id COLLATE "C" LIMIT $2', after, limit
         )
-        return [msgspec.json.decode(row["account"], type=Ledger) for row in rows]
+        return [decode(row["account"]) for row in rows]
 
     async def ledger(self, source: str) -> Ledger | None:
         account = await self._pool.fetchval("SELECT account FROM sources WHERE id = $1", source)
-        return None if account is None else msgspec.json.decode(account, type=Ledger)
+        return None if account is None else decode(account)
 
     async def observations_by_id(self, ids: Sequence[str]) -> list[StoredObservation]:
         rows = await self._pool.fetch(
-            "SELECT id, t, source, kind, body->'causes' AS causes FROM observations WHERE id = ANY($1)", list(ids)
+            "SELECT id, t, source, kind, body::jsonb->'causes' AS causes FROM observations WHERE id = ANY($1)",
+            list(ids),
         )
         return [
             StoredObservation(
@@ -114,41 +136,35 @@ class Queries:
             for r in rows
         ]
 
-    async def objects_by_key(self, keys: Sequence[str]) -> list[StoredObject]:
-        """Causes of every version, the oldest first: later versions must not hide what the first rested on."""
-        rows = await self._pool.fetch(
-            """SELECT latest.type, latest.key, latest.body::text AS body, history.at, history.causes
-            FROM (SELECT DISTINCT ON (type, key) type, key, body FROM world_events
-                  WHERE key = ANY($1) AND op = 'upsert' ORDER BY type, key, seq DESC) AS latest
-            JOIN LATERAL (
-                SELECT min(at) AS at, coalesce(array_agg(cause ORDER BY first) FILTER (WHERE cause IS NOT NULL), '{}')
-                    AS causes
-                FROM (SELECT cause, min(e.seq) AS first, min(e.at) AS at FROM world_events AS e
-                      LEFT JOIN LATERAL unnest(e.causes) AS cause ON true
-                      WHERE e.key = latest.key AND e.type = latest.type GROUP BY cause) AS by_cause
-            ) AS history ON true""",
-            list(keys),
-        )
-        return [
-            StoredObject(r["type"], r["key"], r["at"], (r["body"] or "null").encode(), tuple(r["causes"])) for r in rows
-        ]
 
-    async def key_of_event(self, identifier: str, at: datetime) -> str | None:
-        """The object that a world event was about; ``at`` is the time in the event's id, near which it was written."""
-        key = await self._pool.fetchval(
-            "SELECT key FROM world_events WHERE at BETWEEN $1 AND $2 AND id = $3",
-            *(at - EVENT_ID_WINDOW, at + EVENT_ID_WINDOW, identifier),
-        )
-        return None if key is None else str(key)
+class _Found(NamedTuple):
+    cursor: Cursor
+    body: bytes
+
+    def lies_in(self, area: Area) -> bool:
+        place = _place(self.body)
+        return place.lat is not None and place.lon is not None and area.holds(place.lat, place.lon)
+
+
+class _Place(Struct):
+    lat: float | None = None
+    lon: float | None = None
+
+
+_place = msgspec.json.Decoder(_Place).decode
 
 
 def _observation_tests(wanted: ObservationFilter) -> dict[str, Any]:
+    first, last = wanted.cells or (None, None)
     return {
         "source = ${}": wanted.source,
         "kind = ${}": wanted.kind,
         "recording = ${}": wanted.recording,
         "t >= ${}": wanted.since,
         "t < ${}": wanted.until,
+        "h3 = ANY(${})": wanted.area.cells() if wanted.area else None,
+        "h3 >= ${}": first,
+        "h3 <= ${}": last,
     }
 
 

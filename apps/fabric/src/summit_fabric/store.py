@@ -1,74 +1,73 @@
 """What fabric writes to PostgreSQL: each batch in one transaction with the accounts that it changes."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
 from typing import Any, Final
 
-import asyncpg
-import msgspec
-from summit_core import geo, wire
-from summit_core.bus import Change
+from summit_core import wire
+from summit_core.bus import Delivery
 from summit_core.model import AnyObservation, DeadLetter
 from summit_core.observability.metrics import DUPLICATE, STORED
-from summit_core.store import Pool, insert_ignoring_duplicates
+from summit_core.store import Pool, insert_ignoring_duplicates, insert_new
 
-from summit_fabric import accounts, partitions
-from summit_fabric.accounts import Entry, Ledger
+from summit_fabric import accounts
+from summit_fabric.books import Books, Entered
+from summit_fabric.decoded import Batch
+from summit_fabric.partitions import Partitions
 
-ACCOUNTS_LOCK: Final = 7_305_119
-"""Observations and dead letters change the same accounts, so the second transaction waits for the first."""
 OBSERVATION_COLUMNS: Final = ("id", "t", "received_at", "source", "kind", "seq", "h3", "recording", "body")
 LETTER_COLUMNS: Final = ("id", "at", "door", "subject", "code", "message", "field", "source", "size", "payload")
-EVENT_COLUMNS: Final = ("seq", "id", "type", "key", "op", "source", "at", "causes", "body")
+CAREFUL_BATCHES: Final = 20
+"""After a duplicate more of them are likely: so many batches go the way that expects them."""
 
 
 class Store:
     """Idempotent: what comes a second time changes nothing, or is counted as a duplicate."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, partitions: Partitions, books: Books) -> None:
         self._pool = pool
-        self._days: set[date] = set()
+        self._partitions = partitions
+        self._books = books
+        self._careful = 0
 
-    async def record(self, observations: Sequence[AnyObservation]) -> None:
-        """Store observations and enter them into their sources' accounts."""
-        try:
-            await self._ensure_days(partitions.days_of(one.observed_at for one in observations))
+    async def record(self, batches: Sequence[tuple[Delivery, Batch]]) -> None:
+        """Store observations, and enter them into their sources' accounts: each message exactly once, also when it
+        comes again because we died before we acknowledged it."""
+        rows = [row for _, batch in batches for row in observation_rows(batch)]
+        async with self._books.turn:
+            await self._partitions.make_for(row[1] for row in rows)
             async with self._pool.acquire() as connection, connection.transaction():
-                rows = map(_observation_row, observations)
-                ids = await insert_ignoring_duplicates(
-                    connection, "observations", OBSERVATION_COLUMNS, rows, returning="id"
+                self._careful = max(0, self._careful - 1)
+                before = await insert_new(
+                    connection, "observations", OBSERVATION_COLUMNS, rows, key=("t", "id"), careful=self._careful > 0
                 )
-                entries = _entries(observations, Counter(map(str, ids)))
-                await _update_accounts(connection, entries, accounts.enter, _received_at(observations))
-        except asyncpg.PostgresError:
-            self._days.clear()  # a partition may have been dropped: look again
-            raise
-        STORED.inc(len(ids))
-        DUPLICATE.inc(len(observations) - len(ids))
+                entered = await self._books.open(connection)
+                entries = entries_of(batches, before, entered)
+                ledgers = await self._books.read(connection, entries)
+                changed = [accounts.enter(ledgers[source], *entry) for source, entry in entries.items()]
+                last = batches[-1][0]
+                await self._books.write(connection, changed, last.timestamp, Entered(last.seq, last.timestamp))
+            self._books.settle(changed)
+        if before is not None:
+            self._careful = CAREFUL_BATCHES
+        stored = sum(one.stored - ledgers[one.id].stored for one in changed)
+        STORED.inc(stored)
+        DUPLICATE.inc(sum(one.received - ledgers[one.id].received for one in changed) - stored)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Store dead letters; those that are new are charged to their sources."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            rows = [tuple(getattr(letter, name) for name in LETTER_COLUMNS) for letter in letters]
-            new = await insert_ignoring_duplicates(connection, "dead_letters", LETTER_COLUMNS, rows, returning="id")
-            fresh = {str(identifier) for identifier in new}
-            charged: dict[str, list[DeadLetter]] = defaultdict(list)
-            for letter in {letter.id: letter for letter in letters if letter.id in fresh}.values():
-                charged[letter.source or accounts.UNKNOWN].append(letter)
-            if charged:
-                await _update_accounts(connection, charged, _refuse_all, max(letter.at for letter in letters))
-
-    async def remember(self, changes: Sequence[Change]) -> None:
-        """Store versions of objects of the world."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            rows = map(_event_row, changes)
-            await insert_ignoring_duplicates(connection, "world_events", EVENT_COLUMNS, rows, returning="seq")
-
-    async def _ensure_days(self, days: set[date]) -> None:
-        for day in sorted(days - self._days):
-            await self._pool.execute(partitions.create_statement(day))
-            self._days.add(day)
+        async with self._books.turn:
+            async with self._pool.acquire() as connection, connection.transaction():
+                rows = [tuple(getattr(letter, name) for name in LETTER_COLUMNS) for letter in letters]
+                new = await insert_ignoring_duplicates(connection, "dead_letters", LETTER_COLUMNS, rows, returning="id")
+                fresh = {str(identifier) for identifier in new}
+                charged = [letter for letter in {one.id: one for one in letters}.values() if letter.id in fresh]
+                await self._books.open(connection)
+                ledgers = await self._books.read(connection, {letter.source or accounts.UNKNOWN for letter in charged})
+                for letter in charged:
+                    source = letter.source or accounts.UNKNOWN
+                    ledgers[source] = accounts.refuse(ledgers[source], letter)
+                await self._books.write(connection, ledgers.values(), max(letter.at for letter in letters))
+            self._books.settle(ledgers.values())
 
 
 def storable(data: bytes) -> bytes:
@@ -76,59 +75,53 @@ def storable(data: bytes) -> bytes:
     return data.replace(b"\\u0000", b"\\ufffd")
 
 
-async def _update_accounts(
-    connection: asyncpg.Connection,
-    items: dict[str, list[Any]],
-    apply: Callable[[Ledger, list[Any]], Ledger],
-    at: datetime,
-) -> None:
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", ACCOUNTS_LOCK)
-    rows = await connection.fetch("SELECT id, account FROM sources WHERE id = ANY($1)", list(items))
-    known = {row["id"]: msgspec.json.decode(row["account"], type=Ledger) for row in rows}
-    ledgers = [apply(known.get(source) or Ledger(id=source), list(group)) for source, group in items.items()]
-    await connection.executemany(
-        "INSERT INTO sources (id, account, updated_at) VALUES ($1, $2, $3)"
-        " ON CONFLICT (id) DO UPDATE SET account = excluded.account, updated_at = excluded.updated_at",
-        [(ledger.id, wire.encode(ledger).decode(), at) for ledger in ledgers],
-    )
+def entries_of(
+    batches: Sequence[tuple[Delivery, Batch]], before: set[tuple[Any, ...]] | None, entered: Entered | None
+) -> dict[str, tuple[list[AnyObservation], list[bool] | None]]:
+    """By source: the observations, and of each whether it was stored now (None: all of them).
+
+    Of several with one key, the first was stored. A message that is entered already counts only with what of it is,
+    against all expectation, not stored yet.
+    """
+    first = batches[0][0]
+    again = entered is not None and entered.covers(first.seq, first.timestamp)
+    groups: dict[str, tuple[list[AnyObservation], list[bool] | None]] = {}
+    if before is None and not again:
+        for _, batch in batches:
+            for one in batch.observations:
+                group = groups.get(one.source)
+                if group is None:
+                    group = groups[one.source] = ([], None)
+                group[0].append(one)
+        return groups
+    stored = {(at, str(identifier)) for at, identifier in before or ()}
+    for delivery, batch in batches:
+        again = entered is not None and entered.covers(delivery.seq, delivery.timestamp)
+        for one in batch.observations:
+            key = (one.observed_at, str(one.id))
+            if again and key in stored:
+                continue
+            observations, new = groups.setdefault(one.source, ([], []))
+            observations.append(one)
+            if new is not None:
+                new.append(key not in stored)
+            stored.add(key)
+    return groups
 
 
-def _entries(observations: Iterable[AnyObservation], new: Counter[str]) -> dict[str, list[Entry]]:
-    """By source; of several with one id in a batch, the first is the one that was stored."""
-    entries: dict[str, list[Entry]] = defaultdict(list)
-    for observation in observations:
-        identifier = str(observation.id)
-        entries[observation.source].append(Entry(observation, new[identifier] > 0))
-        new[identifier] -= 1
-    return entries
-
-
-def _refuse_all(ledger: Ledger, letters: list[DeadLetter]) -> Ledger:
-    for letter in letters:
-        ledger = accounts.refuse(ledger, letter)
-    return ledger
-
-
-def _received_at(observations: Iterable[AnyObservation]) -> datetime:
-    return max(one.received_at or one.observed_at for one in observations)
-
-
-def _observation_row(one: AnyObservation) -> tuple[Any, ...]:
-    lat, lon = getattr(one, "lat", None), getattr(one, "lon", None)
-    return (
-        one.id,
-        one.observed_at,
-        one.received_at or one.observed_at,
-        one.source,
-        one.__struct_config__.tag,
-        one.seq,
-        None if lat is None or lon is None else geo.cell(lat, lon),
-        one.recording,
-        storable(wire.encode(one)).decode(),
-    )
-
-
-def _event_row(change: Change) -> tuple[Any, ...]:
-    event = change.event
-    body = None if event.op == "delete" else bytes(event.body).decode()
-    return (change.seq, event.id, event.type, event.key, event.op, event.source, event.at, list(event.causes), body)
+def observation_rows(batch: Batch) -> list[tuple[Any, ...]]:
+    """As ``OBSERVATION_COLUMNS``."""
+    return [
+        (
+            one.id,
+            one.observed_at,
+            one.received_at or one.observed_at,
+            one.source,
+            wire.kind_of(one),
+            one.seq,
+            cell,
+            one.recording,
+            storable(wire.encode(one)).decode(),
+        )
+        for one, cell in zip(batch.observations, batch.cells, strict=True)
+    ]

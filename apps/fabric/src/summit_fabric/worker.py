@@ -1,5 +1,6 @@
 """The loops that take from the streams: validator, recorder, dead-letter recorder, world recorder."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -8,50 +9,92 @@ import msgspec
 import structlog
 from prometheus_client import Counter as CounterMetric
 from summit_core import wire
-from summit_core.bus import Bus, Change, Delivery
-from summit_core.bus.streams import DEADLETTER_SUBJECT, VALIDATED_SUBJECT
-from summit_core.model import AnyObservation, DeadLetter, WorldEvent
+from summit_core.bus import Bus, Delivery, Outgoing
+from summit_core.bus.streams import DEADLETTER_SUBJECT
+from summit_core.bus.subjects import BATCH_HEADERS, BATCH_SUBJECT, MIXED, NOWHERE, partition, validated
+from summit_core.model import AnyObservation, DeadLetter
 from summit_core.observability.metrics import ACCEPTED, RECEIVED, REJECTED
 
-from summit_fabric.judge import Input, Verdict, door_of, judge
+from summit_fabric.decoded import Batch, Decoded, cell_of
+from summit_fabric.judge import Door, Input, Verdict, door_of, judge_into
+from summit_fabric.resume import THROUGH, published_unacknowledged
 from summit_fabric.store import Store, storable
 
 log = structlog.get_logger(__name__)
 
-OBSERVATIONS_A_MESSAGE: Final = 400
+VALIDATOR: Final = "fabric-validator"
+OBSERVATIONS_A_MESSAGE: Final = 1000
 BYTES_A_MESSAGE: Final = 900_000
+OBSERVATIONS_A_TRANSACTION: Final = 5000
+GATHER_S: Final = 0.03
+SUBJECTS_A_BATCH: Final = 16
+A_FEW: Final = 32
 UNREADABLE = CounterMetric("summit_unreadable_messages_total", "Internal messages that could not be read", ["stream"])
 
 
 class Validator:
-    """From what producers sent to validated batches and dead letters."""
+    """From what producers sent to validated batches, each of one place and kind, and dead letters."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, decoded: Decoded) -> None:
         self._bus = bus
+        self._decoded = decoded
+        self._published: Counter[str] = Counter()
+
+    async def resume(self) -> None:
+        """Before the first message, and after each failure: look up what of the next ones is published already."""
+        self._published = await published_unacknowledged(self._bus, VALIDATOR)
 
     async def handle(self, deliveries: list[Delivery]) -> None:
-        inputs = [Input(d.subject, d.data, d.seq, d.timestamp, door_of(d.headers)) for d in deliveries]
-        verdicts = [judge(one) for one in inputs]
-        accepted = [observation for verdict in verdicts for observation in verdict.accepted]
-        name = f"validated-{deliveries[0].timestamp.timestamp()}-{deliveries[0].seq}-{deliveries[-1].seq}"
-        messages = [(VALIDATED_SUBJECT, data, f"{name}-{part}") for part, data in enumerate(encode_in_parts(accepted))]
-        letters = [letter for verdict in verdicts for letter in verdict.refused]
-        messages += [(f"{DEADLETTER_SUBJECT}.{one.door}", wire.encode(one), one.id) for one in letters]
+        verdict = Verdict()
+        good: Counter[Door] = Counter()
+        for message in map(input_of, deliveries):
+            before = len(verdict.accepted)
+            judge_into(message, verdict)
+            good[message.door] += len(verdict.accepted) - before
+        first, last = deliveries[0], deliveries[-1]
+        name = f"validated-{first.timestamp.timestamp()}-{first.seq}-{last.seq}"
+        messages: list[Outgoing | tuple[str, bytes, str | None]] = []
+        through = {THROUGH: str(last.seq)}
+        for subject, batch in partitioned(self._unpublished(verdict.accepted)):
+            for data, part in encoded_in_parts(batch):
+                self._decoded.remember(data, part)
+                messages.append(Outgoing(subject, data, f"{name}-{len(messages)}", through))
+        messages += [(f"{DEADLETTER_SUBJECT}.{one.door}", wire.encode(one), one.id) for one in verdict.refused]
         await self._bus.publish_many(messages)
-        _count(inputs, verdicts)
+        _count(good, verdict.refused)
+
+    def _unpublished(self, accepted: list[AnyObservation]) -> list[AnyObservation]:
+        if not self._published:
+            return accepted
+        left = []
+        for one in accepted:
+            if self._published[str(one.id)] > 0:
+                self._published[str(one.id)] -= 1
+            else:
+                left.append(one)
+        self._published = +self._published
+        return left
 
 
 class Recorder:
     """From the streams to the store; acknowledged only after the commit, so a database that is away delays and loses
     nothing."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, decoded: Decoded) -> None:
         self._store = store
+        self._decoded = decoded
 
     async def observations(self, deliveries: list[Delivery]) -> None:
-        observations = [one for _, batch in read_batches(deliveries) for one in batch]
-        if observations:
-            await self._store.record(observations)
+        """A transaction costs as much as some hundred observations, so a few wait a moment for more; and one of very
+        many would hold up the next for long."""
+        groups = list(grouped(read_batches(deliveries, self._decoded)))
+        if (
+            len(groups) == 1
+            and sum(len(batch.observations) for _, batch in groups[0]) < OBSERVATIONS_A_TRANSACTION / 10
+        ):
+            await asyncio.sleep(GATHER_S)
+        for group in groups:
+            await self._store.record(group)
 
     async def dead_letters(self, deliveries: list[Delivery]) -> None:
         letters = []
@@ -63,38 +106,71 @@ class Recorder:
         if letters:
             await self._store.bury(letters)
 
-    async def world(self, deliveries: list[Delivery]) -> None:
-        changes = []
-        for delivery in deliveries:
-            try:
-                changes.append(Change(delivery.seq, msgspec.json.decode(storable(delivery.data), type=WorldEvent)))
-            except msgspec.DecodeError as error:
-                _unreadable("WORLD", delivery, error)
-        if changes:
-            await self._store.remember(changes)
+
+def input_of(delivery: Delivery) -> Input:
+    subject, data, seq, at = delivery.subject, delivery.data, delivery.seq, delivery.timestamp
+    if not delivery.header:
+        return Input(subject, data, seq, at, "nats")
+    headers = delivery.headers
+    batch = subject == BATCH_SUBJECT and headers.get("Content-Type") == BATCH_HEADERS["Content-Type"]
+    return Input(subject, data, seq, at, door_of(headers), batch)
 
 
-def encode_in_parts(observations: Sequence[AnyObservation]) -> Iterator[bytes]:
-    """MessagePack batches that the broker takes: at most 400 observations and 900 kB each, in order."""
-    for start in range(0, len(observations), OBSERVATIONS_A_MESSAGE):
-        yield from _halved(observations[start : start + OBSERVATIONS_A_MESSAGE])
+def partitioned(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, Batch]]:
+    """Batches by place and kind, each in the order given. When they lie far apart, the few of a cell go together."""
+    cells = [cell_of(one) for one in observations]
+    keys: list[tuple[int | str, str]] = [
+        (NOWHERE if cell is None else partition(cell), wire.kind_of(one))
+        for one, cell in zip(observations, cells, strict=True)
+    ]
+    counts = Counter(keys)
+    if len(counts) > SUBJECTS_A_BATCH:
+        keys = [
+            (MIXED, kind) if counts[where, kind] < A_FEW and where != NOWHERE else (where, kind) for where, kind in keys
+        ]
+    groups: dict[tuple[int | str, str], tuple[list[AnyObservation], list[int | None]]] = {}
+    for key, one, cell in zip(keys, observations, cells, strict=True):
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = ([], [])
+        group[0].append(one)
+        group[1].append(cell)
+    for key, group in groups.items():
+        yield validated(*key), Batch(*group)
 
 
-def _halved(part: Sequence[AnyObservation]) -> Iterator[bytes]:
-    data = wire.encode_batch(part)
-    if len(data) <= BYTES_A_MESSAGE or len(part) == 1:
-        yield data
-        return
-    middle = len(part) // 2
-    yield from _halved(part[:middle])
-    yield from _halved(part[middle:])
+def encoded_in_parts(batch: Batch) -> Iterator[tuple[bytes, Batch]]:
+    """MessagePack batches that the broker takes: bounded in number and bytes, in order."""
+    size = len(batch.observations)
+    if size <= OBSERVATIONS_A_MESSAGE:
+        data = wire.encode_batch(batch.observations)
+        if len(data) <= BYTES_A_MESSAGE or size == 1:
+            yield data, batch
+            return
+    middle = (size + 1) // 2
+    yield from encoded_in_parts(Batch(batch.observations[:middle], batch.cells[:middle]))
+    yield from encoded_in_parts(Batch(batch.observations[middle:], batch.cells[middle:]))
 
 
-def read_batches(deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, list[AnyObservation]]]:
+def grouped(batches: Iterable[tuple[Delivery, Batch]]) -> Iterator[list[tuple[Delivery, Batch]]]:
+    """Batches for one transaction each."""
+    group: list[tuple[Delivery, Batch]] = []
+    held = 0
+    for delivery, batch in batches:
+        if group and held + len(batch.observations) > OBSERVATIONS_A_TRANSACTION:
+            yield group
+            group, held = [], 0
+        group.append((delivery, batch))
+        held += len(batch.observations)
+    if held:
+        yield group
+
+
+def read_batches(deliveries: Iterable[Delivery], decoded: Decoded) -> Iterator[tuple[Delivery, Batch]]:
     """The validated batches; one that cannot be read is logged and counted, and does not stop the others."""
     for delivery in deliveries:
         try:
-            yield delivery, wire.decode_batch(delivery.data)
+            yield delivery, decoded.read(delivery.data)
         except msgspec.DecodeError as error:
             _unreadable("OBSERVATIONS", delivery, error)
 
@@ -104,16 +180,11 @@ def _unreadable(stream: str, delivery: Delivery, error: Exception) -> None:
     log.error("unreadable message skipped", stream=stream, subject=delivery.subject, seq=delivery.seq, error=str(error))
 
 
-def _count(inputs: list[Input], verdicts: list[Verdict]) -> None:
+def _count(good: Counter[Door], refused: Iterable[DeadLetter]) -> None:
     """Metrics by door, once everything is stored."""
-    good: Counter[str] = Counter()
-    bad: Counter[tuple[str, str]] = Counter()
-    for message, verdict in zip(inputs, verdicts, strict=True):
-        good[message.door] += len(verdict.accepted)
-        bad.update((message.door, letter.code) for letter in verdict.refused)
     for door, count in good.items():
         RECEIVED.labels(door=door).inc(count)
         ACCEPTED.labels(door=door).inc(count)
-    for (door, code), count in bad.items():
+    for (door, code), count in Counter((letter.door, letter.code) for letter in refused).items():
         RECEIVED.labels(door=door).inc(count)
         REJECTED.labels(door=door, code=code).inc(count)

@@ -29,7 +29,7 @@ from summit_core.model import (
 )
 from summit_core.security.permissions import Permission, require
 
-from summit_intelligence.rules import advisories, alerts, incidents, lifecycle
+from summit_intelligence.rules import advisories, alerts, breaches, incidents, lifecycle
 from summit_intelligence.rules.association import ENDED, match, sigma_m
 from summit_intelligence.rules.incidents import Sighting
 from summit_intelligence.rules.severity import severity, worse
@@ -60,6 +60,7 @@ class Intelligence:
                     await self._judge_incident(incident)
             for device in list(self._store.devices.values()):
                 await self._judge_silence(device)
+            await self._judge_breaches()
 
     async def observe(self, observations: Sequence[AnyObservation]) -> None:
         """Take in what was observed: weather, and sightings of fire."""
@@ -195,6 +196,28 @@ class Intelligence:
             if self._store.alert(alert.id) is None:
                 await self._store.put("alerts", alert, at=now)
                 log.info("alert raised", alert=alert.id, title=alert.title)
+
+    async def _judge_breaches(self) -> None:
+        """Raise an alert for each breach of a zone that has none, and end those whose breach is over."""
+        now, store = self._clock.now(), self._store
+        for presence in list(store.presences.values()):
+            zone = store.zone(presence.zone)
+            if zone is None or not breaches.is_breach(presence, zone) or store.breach(presence) is not None:
+                continue
+            entity = store.entity(presence.entity)
+            if entity is not None and entity.kind == "hazard":
+                continue  # a fire keeps to no zone; it is an incident
+            alert = breaches.of_breach(presence, zone, entity, now)
+            if store.alert(alert.id) is None:
+                await store.put("alerts", alert, at=now)
+                log.info("alert raised", alert=alert.id, title=alert.title)
+        for key in [key for key in store.active if key.startswith(breaches.BREACH)]:
+            over = store.presences.get(key.removeprefix(breaches.BREACH))
+            if over is None or not breaches.is_breach(over, store.zone(over.zone)):
+                known = store.alert(store.active[key])
+                ended = alerts.resolved(known, breaches.why_over(over), incidents.BY, now) if known else None
+                if ended is not None:
+                    await store.put("alerts", ended, at=now)
 
     async def _put(self, incident: Incident, *, cause: Sighting | None = None) -> Incident:
         event_id = None

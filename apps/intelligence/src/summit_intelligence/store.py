@@ -9,12 +9,20 @@ from summit_core import wire
 from summit_core.bus import Change, Mirror, WorldWriter
 from summit_core.errors import UnavailableError
 from summit_core.ids import new_id
-from summit_core.model import Advisory, Alert, Entity, Incident, WorldEvent, WorldType
+from summit_core.model import Advisory, Alert, Entity, Incident, Presence, WorldEvent, WorldType, Zone
 
 from summit_intelligence.rules.alerts import ACTIVE, silence_key
+from summit_intelligence.rules.breaches import BREACH, breach_key
 from summit_intelligence.rules.incidents import is_open
 
-TYPES: Final[tuple[WorldType, ...]] = ("entities", "incidents", "alerts", "advisories")
+TYPES: Final[tuple[WorldType, ...]] = (
+    "entities",
+    "incidents",
+    "alerts",
+    "advisories",
+    "zones",
+    "presences",
+)
 OwnType = Literal["incidents", "alerts", "advisories"]
 T = TypeVar("T", Incident, Alert, Advisory)
 
@@ -36,8 +44,10 @@ class Store:
         self.devices: dict[str, Entity] = {}
         """Assets and sensors."""
         self.incidents: dict[str, Incident] = {}
-        self.silences: dict[str, str] = {}
-        """The active alert of each dedupe key of a silence."""
+        self.presences: dict[str, Presence] = {}
+        """Those of the present, not of recordings."""
+        self.active: dict[str, str] = {}
+        """The active alert of each dedupe key of a silence or a breach."""
         mirror.listen(self._take_in)
 
     def check_ready(self) -> None:
@@ -58,8 +68,19 @@ class Store:
 
     def silence(self, entity_id: str) -> Alert | None:
         """The active alert about the silence of an entity."""
-        key = self.silences.get(silence_key(entity_id))
-        return self.alert(key) if key else None
+        return self._active(silence_key(entity_id))
+
+    def breach(self, presence: Presence) -> Alert | None:
+        """The active alert about a breach of a zone."""
+        return self._active(breach_key(presence))
+
+    def zone(self, key: str) -> Zone | None:
+        found = self._mirror.get("zones", key, Zone)
+        return found[0] if found else None
+
+    def entity(self, key: str) -> Entity | None:
+        found = self._mirror.get("entities", key, Entity)
+        return found[0] if found else None
 
     def version(self, type_: OwnType, key: str) -> int:
         """The version of an object; 0 where there is none."""
@@ -90,10 +111,16 @@ class Store:
         self._mirror.apply(Change(seq, event))
         return body
 
+    def _active(self, dedupe_key: str) -> Alert | None:
+        key = self.active.get(dedupe_key)
+        return self.alert(key) if key else None
+
     def _take_in(self, change: Change) -> None:
         event = change.event
         if event.type == "entities":
             self._take_entity(event)
+        elif event.type == "presences":
+            self._take_presence(event)
         elif event.op == "delete":
             self.incidents.pop(event.key, None)
         elif event.type == "incidents":
@@ -113,10 +140,17 @@ class Store:
         elif kind in {"asset", "sensor"}:
             self.devices[event.key] = _entity_of(event.body)
 
+    def _take_presence(self, event: WorldEvent) -> None:
+        self.presences.pop(event.key, None)
+        if event.op == "upsert":
+            presence = msgspec.json.decode(event.body, type=Presence)
+            if presence.recording is None:
+                self.presences[event.key] = presence
+
     def _take_alert(self, alert: Alert) -> None:
-        if not alert.dedupe_key.startswith(silence_key("")):
+        if not alert.dedupe_key.startswith((silence_key(""), BREACH)):
             return
         if alert.state in ACTIVE:
-            self.silences[alert.dedupe_key] = alert.id
-        elif self.silences.get(alert.dedupe_key) == alert.id:
-            del self.silences[alert.dedupe_key]
+            self.active[alert.dedupe_key] = alert.id
+        elif self.active.get(alert.dedupe_key) == alert.id:
+            del self.active[alert.dedupe_key]

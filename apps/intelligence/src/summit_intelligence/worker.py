@@ -8,7 +8,8 @@ import msgspec
 import structlog
 from summit_core import wire
 from summit_core.bus import Bus, Change, Delivery, Mirror, consume
-from summit_core.bus.streams import OBSERVATIONS
+from summit_core.bus.streams import OBSERVATIONS, VALIDATED_SUBJECT
+from summit_core.bus.subjects import validated_everywhere
 from summit_core.model import AnyObservation
 from summit_core.observability.health import HealthMonitor
 
@@ -19,13 +20,14 @@ log = structlog.get_logger(__name__)
 
 OBSERVE: Final = "intelligence"
 """Also the name of the durable consumer."""
+SUBJECTS: Final = (VALIDATED_SUBJECT, *validated_everywhere("measurement", "detection", "hotspot", "report"))
 JUDGE: Final = "judgement"
 LONGEST_PAUSE_S: Final = 1.0
 SHORTEST_PAUSE_S: Final = 0.1
 
 
 class Worker:
-    """Judges when a hazard changes, at most ten times a second, and at least once a second for all the rest."""
+    """Judges when a hazard or a presence changes, at most ten times a second; for the rest at least once a second."""
 
     def __init__(self, bus: Bus, mirror: Mirror, store: Store, service: Intelligence, health: HealthMonitor) -> None:
         self._bus, self._mirror, self._store, self._service, self._health = bus, mirror, store, service, health
@@ -37,7 +39,7 @@ class Worker:
     async def observe(self) -> None:
         """Take in validated observations, each batch acknowledged once it is judged."""
         await self._mirror.ready.wait()
-        await consume(self._bus, OBSERVATIONS, OBSERVE, self._take, self._health)
+        await consume(self._bus, OBSERVATIONS, OBSERVE, self._take, self._health, subject=SUBJECTS)
 
     async def judge(self) -> None:
         """Follow the picture."""
@@ -63,5 +65,6 @@ class Worker:
         await self._service.observe(observations)
 
     def _notice(self, change: Change) -> None:
-        if change.event.type == "entities" and change.event.key in self._store.hazards:
+        event = change.event
+        if event.type == "presences" or (event.type == "entities" and event.key in self._store.hazards):
             self._changed.set()

@@ -10,12 +10,12 @@ from summit_cli.state import write_private
 
 
 class Mqtt(Struct, frozen=True, kw_only=True):
-    """The listener for devices."""
+    """The listener for devices; the user that they share, where there is one."""
 
     host: str
     port: int
-    username: str
-    password: str
+    username: str | None = None
+    password: str | None = None
 
 
 class Endpoints(Struct, frozen=True, kw_only=True):

@@ -35,14 +35,20 @@ class Gateway:
             await self._session.close()
 
     async def ask(
-        self, method: str, path: str, *, body: bytes | None = None, params: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         """Status and decoded answer. While the gateway is away or busy it tries again, as ``Retry-After`` says."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + GIVE_UP_AFTER_S, 0.2
         while True:
             try:
-                status, answer, retry_after = await self._once(method, path, body, params)
+                status, answer, retry_after = await self._once(method, path, body, params, headers or {})
             except (aiohttp.ClientError, TimeoutError) as error:
                 status, answer, retry_after = 503, {"detail": str(error) or type(error).__name__}, None
             if status not in RETRIABLE:
@@ -67,11 +73,11 @@ class Gateway:
         return _successful(status, answer)
 
     async def _once(
-        self, method: str, path: str, body: bytes | None, params: dict[str, str] | None
+        self, method: str, path: str, body: bytes | None, params: dict[str, str] | None, extra: dict[str, str]
     ) -> tuple[int, Any, float | None]:
         if self._session is None:
             raise RuntimeError("use `async with Gateway(...)`")
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers = extra | ({"Content-Type": "application/json"} if body is not None else {})
         async with self._session.request(
             method, self._base + path, data=body, params=params, headers=headers
         ) as response:

@@ -18,6 +18,9 @@ _COMMANDS: Final = (
     "dlq",
     "locate",
     "track",
+    "firms",
+    "export",
+    "bundle",
 )
 
 _SAME: Final = {"source": "device"}

@@ -8,6 +8,8 @@ SummitError
 ├── ForbiddenError        a right credential without the permission
 ├── NotFoundError         nothing by that id
 ├── ConflictError         the thing changed, or is not in a state that allows this
+│   ├── PreconditionError     the version in If-Match is no longer the one that holds
+│   └── PreconditionMissingError  a change must say in If-Match which version it changes
 ├── GoneError             it was there and no longer is
 ├── UnavailableError      a dependency is away; try again
 │   └── UpstreamTimeoutError  a dependency did not answer in time
@@ -36,6 +38,8 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
     PLAN_CHANGED = "plan_changed"
+    PRECONDITION_FAILED = "precondition_failed"
+    PRECONDITION_REQUIRED = "precondition_required"
     GONE = "gone"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
@@ -91,6 +95,14 @@ class NotFoundError(SummitError):
 
 class ConflictError(SummitError):
     status, code = 409, ErrorCode.CONFLICT
+
+
+class PreconditionError(ConflictError):
+    status, code = 412, ErrorCode.PRECONDITION_FAILED
+
+
+class PreconditionMissingError(ConflictError):
+    status, code = 428, ErrorCode.PRECONDITION_REQUIRED
 
 
 class GoneError(SummitError):

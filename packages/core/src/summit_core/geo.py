@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-import h3
+import h3.api.basic_int as h3
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,4 +94,4 @@ def ellipse(
 
 def cell(lat: float, lon: float, resolution: int = H3_RESOLUTION) -> int:
     """The H3 cell of a position, as the 64-bit number that PostgreSQL stores (always below 2**63)."""
-    return int(h3.str_to_int(h3.latlng_to_cell(lat, lon, resolution)))
+    return int(h3.latlng_to_cell(lat, lon, resolution))

@@ -4,11 +4,14 @@ import hashlib
 import os
 import time
 from datetime import datetime
+from typing import Final
+
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def new_id() -> str:
     """A fresh UUIDv7."""
-    return _uuid7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+    return _uuid7(time.time_ns() // 1_000_000, os.urandom(10).hex())
 
 
 def derived_id(at: datetime, *parts: str | bytes) -> str:
@@ -16,15 +19,14 @@ def derived_id(at: datetime, *parts: str | bytes) -> str:
 
     The same input gives the same id, so a message that is sent again is recognised as the same.
     """
-    digest = hashlib.blake2b(digest_size=10)
+    framed = b""
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return _uuid7(max(0, int(at.timestamp() * 1000)), int.from_bytes(digest.digest(), "big"))
+        framed += b"%d:%b" % (len(data), data)
+    return _uuid7(max(0, int(at.timestamp() * 1000)), hashlib.sha256(framed).hexdigest())
 
 
-def _uuid7(milliseconds: int, rest: int) -> str:
-    version_and_a = 0x7000 | (rest >> 62) & 0xFFF
-    variant_and_b = 0b10 << 62 | rest & (2**62 - 1)
-    text = f"{(milliseconds & (2**48 - 1)) << 80 | version_and_a << 64 | variant_and_b:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def _uuid7(milliseconds: int, rest: str) -> str:
+    """``rest`` is at least 19 hexadecimal digits, of which 74 bits are used."""
+    at = f"{milliseconds & (2**48 - 1):012x}"
+    return f"{at[:8]}-{at[8:]}-7{rest[:3]}-{_VARIANT[rest[3]]}{rest[4:7]}-{rest[7:19]}"

@@ -37,7 +37,7 @@ async def supervise(
                 loop=name,
                 error=str(error),
                 kind=type(error).__name__,
-                exc_info=not isinstance(error, SummitError),
+                exc_info=not isinstance(error, SummitError | ConnectionError | TimeoutError),  # who is away says it all
             )
         if asyncio.get_running_loop().time() - started > 30.0:
             delay = 0.1

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 from urllib.parse import quote
 
 import aiohttp
@@ -19,7 +19,7 @@ from summit_core.wire import decode, encode
 from summit_sdk.endpoints import Endpoints
 from summit_sdk.problem import error_of
 from summit_sdk.retry import Backoff
-from summit_sdk.stream import Frame, frames
+from summit_sdk.stream import Filter, Frame, frames, query_of
 
 T = TypeVar("T")
 BATCH = 500
@@ -131,9 +131,18 @@ class SummitClient:
         """Acknowledge an alert."""
         await self._decide("alerts", alert_id, "ack", {"note": note})
 
-    def stream(self, *, types: Sequence[str] = (), since: int | None = None) -> AsyncIterator[Frame]:
-        """The picture and then every change, for ever; see :func:`summit_sdk.stream.frames`."""
-        return frames(self._session, f"{self._url}/v1/stream", types=types, since=since, backoff=self._backoff)
+    def stream(
+        self,
+        *,
+        types: Sequence[str] = (),
+        since: int | None = None,
+        fields: Sequence[str] = (),
+        **wanted: Unpack[Filter],
+    ) -> AsyncIterator[Frame]:
+        """The picture and then every change, for ever; see :func:`summit_sdk.stream.frames`. Narrowed to ``types`` and
+        to what is ``wanted``; with ``fields`` bodies have these only (read :attr:`Frame.body` then)."""
+        query = query_of(types, fields, wanted)
+        return frames(self._session, f"{self._url}/v1/stream", query=query, since=since, backoff=self._backoff)
 
     @property
     def _session(self) -> aiohttp.ClientSession:

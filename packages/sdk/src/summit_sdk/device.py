@@ -35,7 +35,9 @@ class Device:
     buffer until the broker has acknowledged it (QoS 1), through cuts and restarts of the broker. What the buffer had to
     let go is counted in ``dropped`` and is a gap in ``seq`` for the server. Entering does not wait for the broker.
 
-    The MQTT client id is made from ``id``: run a device once. ``seq`` starts at ``first_seq``.
+    The MQTT client id is ``id``: run a device once. ``seq`` starts at ``first_seq``. A device with a credential of its
+    own (its user name is its id) names itself in the topic of what it observes, which is all that it may publish on.
+    Every ``heartbeat_s`` seconds it says that it is online.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Device:
         first_seq: int = 0,
         clock: Clock | None = None,
         backoff: Backoff | None = None,
+        heartbeat_s: float = 20.0,
     ) -> None:
         self.id = id_
         self.connected = asyncio.Event()
@@ -57,14 +60,23 @@ class Device:
         self._seq = first_seq
         self._clock = clock or SystemClock()
         self._backoff = backoff or Backoff()
+        self._heartbeat_s = heartbeat_s
+        self._own_topics = broker.username == id_
         self._answers: dict[str, TaskStatus] = {}
         self._dispatched: asyncio.Queue[Task] = asyncio.Queue()
         self._link: asyncio.Task[None] | None = None
 
     @classmethod
-    def from_endpoints(cls, path: str | Path, id_: str, **options: Any) -> Self:
-        """A device of the Summit OS whose ``endpoints.json`` is at ``path``; ``options`` as for the constructor."""
-        return cls(Endpoints.read(path).broker(), id_, **options)
+    def from_endpoints(cls, path: str | Path, id_: str, *, credential: str | None = None, **options: Any) -> Self:
+        """A device of the Summit OS whose ``endpoints.json`` is at ``path``; ``options`` as for the constructor.
+
+        ``credential``: what ``summit device register`` showed once. Without it the device uses the shared user of a
+        development installation.
+        """
+        broker = Endpoints.read(path).broker()
+        if credential is not None:
+            broker = replace(broker, username=id_, password=credential)
+        return cls(broker, id_, **options)
 
     async def __aenter__(self) -> Self:
         self._link = asyncio.create_task(self._stay_connected(), name=f"mqtt-{self.id}")
@@ -117,9 +129,7 @@ class Device:
             self._seq += 1
         if observation.id is None:
             observation = replace(observation, id=new_id())
-        about_itself = isinstance(observation, Telemetry)
-        topic = f"devices/{self.id}/telemetry" if about_itself else f"observations/{_kind(observation)}"
-        self._outbox.put(topic, encode(observation))
+        self._outbox.put(self._topic_of(observation), encode(observation))
         return observation
 
     async def tasks(self) -> AsyncIterator[Task]:
@@ -142,6 +152,12 @@ class Device:
     @property
     def _status_topic(self) -> str:
         return f"devices/{self.id}/status"
+
+    def _topic_of(self, observation: AnyObservation) -> str:
+        if isinstance(observation, Telemetry):
+            return f"devices/{self.id}/telemetry"
+        topic = f"observations/{_kind(observation)}"
+        return f"{topic}/{self.id}" if self._own_topics else topic
 
     def _say(self, status: TaskStatus) -> None:
         self._answers.pop(status.task, None)
@@ -172,7 +188,7 @@ class Device:
             self._broker.port,
             username=self._broker.username,
             password=self._broker.password,
-            identifier=f"summit-{self.id}",
+            identifier=self.id,
             keepalive=KEEPALIVE_S,
             will=aiomqtt.Will(self._status_topic, _status("offline"), qos=1),
         )
@@ -187,12 +203,18 @@ class Device:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send_all(client))
             group.create_task(self._receive(client))
+            group.create_task(self._beat(client))
 
     async def _send_all(self, client: aiomqtt.Client) -> None:
         while True:
             letters = await self._outbox.oldest(WINDOW)
             await asyncio.gather(*(self._publish(client, letter) for letter in letters))
             self._outbox.acknowledge(letters)
+
+    async def _beat(self, client: aiomqtt.Client) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            await client.publish(self._status_topic, _status("online"), qos=1)
 
     async def _publish(self, client: aiomqtt.Client, letter: Letter) -> None:
         await client.publish(letter.topic, letter.payload, qos=1)

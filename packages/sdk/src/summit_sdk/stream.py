@@ -1,9 +1,9 @@
 """``/v1/stream``: the live picture as frames, without a gap when the link breaks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, TypedDict
 
 import aiohttp
 import msgspec
@@ -17,8 +17,29 @@ from summit_sdk.retry import Backoff
 
 SILENCE_S = 8.0
 """Four heartbeats: a link that is silent for so long is dead, whatever the socket says."""
-CLOSE_GONE = 4410
+CLOSE_BASE: Final = 4000
+CLOSE_GONE: Final = 4410
 """What 410 becomes where the server can only refuse after the upgrade to WebSocket."""
+FINAL_REFUSALS: Final = frozenset({4401, 4403, 4422})
+"""Trying again does not help: no credential, no permission, a wrong filter."""
+
+
+class Filter(TypedDict, total=False):
+    """What to see (docs/reference/stream.md). Conditions hold together, the values of one are alternatives."""
+
+    kind: Sequence[str]
+    class_: Sequence[str]
+    bbox: tuple[float, float, float, float]
+    """West, south, east, north; west greater than east crosses the antimeridian."""
+    polygon: Sequence[tuple[float, float]]
+    """Longitude, latitude."""
+    h3: Sequence[str]
+    label: Sequence[str]
+    source: Sequence[str]
+    severity: Sequence[str]
+    severity_at_least: str
+    owner: Sequence[str]
+    id: Sequence[str]
 
 
 class Frame(Struct, frozen=True, kw_only=True):
@@ -40,17 +61,30 @@ class Frame(Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.body, type=WORLD_TYPES[self.type])
 
 
+def query_of(types: Sequence[str], fields: Sequence[str], wanted: Filter) -> dict[str, str]:
+    """The query of the address."""
+    lists: Mapping[str, Iterable[object]] = {"types": types, "fields": fields}
+    query = {name: ",".join(map(str, values)) for name, values in lists.items() if values}
+    for name, value in wanted.items():
+        if isinstance(value, str):
+            query[name] = value
+        elif name == "polygon":
+            query[name] = " ".join(f"{lon!r},{lat!r}" for lon, lat in wanted["polygon"])
+        elif isinstance(value, Sequence):
+            query[name.rstrip("_")] = ",".join(map(str, value))
+    return query
+
+
 async def frames(
-    session: aiohttp.ClientSession, url: str, *, types: Sequence[str], since: int | None, backoff: Backoff
+    session: aiohttp.ClientSession, url: str, *, query: Mapping[str, str], since: int | None, backoff: Backoff
 ) -> AsyncIterator[Frame]:
     """Frames for ever. A broken link is resumed after the last sequence that was seen whole; where that is no longer
     kept (410), a new snapshot begins, which the reader sees as a ``snapshot`` frame and takes as a fresh picture.
+    Raises :class:`InputError` for a wrong filter, :class:`UnauthenticatedError` and :class:`ForbiddenError`.
     """
     resume, attempt = since, 0
     while True:
-        params = {"types": ",".join(types)} if types else {}
-        if resume is not None:
-            params["from"] = str(resume)
+        params = dict(query) if resume is None else {**query, "from": str(resume)}
         try:
             async with session.ws_connect(url, params=params) as socket:
                 async for frame in _frames_of(socket):
@@ -76,6 +110,8 @@ async def frames(
 async def _frames_of(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Frame]:
     while True:
         message = await socket.receive(timeout=SILENCE_S)
+        if message.type is aiohttp.WSMsgType.CLOSE and message.data in FINAL_REFUSALS:
+            raise error_of(message.data - CLOSE_BASE, str(message.extra or "").encode())
         if message.type is not aiohttp.WSMsgType.TEXT:
             return
         yield decode(message.data.encode(), Frame)

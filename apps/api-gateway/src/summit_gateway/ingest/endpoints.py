@@ -11,7 +11,7 @@ from summit_core.model import AnyObservation
 
 from summit_gateway.access import principal_of
 from summit_gateway.body import media_type, read_bounded
-from summit_gateway.ingest.items import items_of
+from summit_gateway.ingest.items import items_of, media_of
 from summit_gateway.ingest.service import Outcome
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services
@@ -24,7 +24,7 @@ def ingest_router(services: Services) -> APIRouter:
 
     @router.post(
         "/v1/observations",
-        summary="Send one observation, an array, or NDJSON; 422 when none was accepted",
+        summary="Send one observation, an array, or NDJSON, also as MessagePack; 422 when none was accepted",
         **describe(Outcome, 202, body=AnyObservation | list[AnyObservation]),
     )
     async def send(request: Request) -> Response:
@@ -32,17 +32,23 @@ def ingest_router(services: Services) -> APIRouter:
         body = b""
         try:
             body = await read_bounded(request, MAX_BYTES)
-            items = items_of(body, media_type(request))
+            kind = media_type(request)
+            items = items_of(body, kind)
             if not items:
                 items = [b""]
         except TooLargeError as error:
-            size = request.headers.get("content-length", "")
-            await services.ingest.refuse(b"", error, principal, size=int(size) if size.isdecimal() else MAX_BYTES + 1)
+            size = len(body) or _stated_size(request)
+            await services.ingest.refuse(body, error, principal, size=size)
             raise
         except InputError as error:
             await services.ingest.refuse(body, error, principal)
             raise
-        outcome = await services.ingest.accept(items, principal)
+        outcome = await services.ingest.accept(items, principal, media_of(kind))
         return json_response(outcome, status=202 if outcome.accepted else 422)
 
     return router
+
+
+def _stated_size(request: Request) -> int:
+    size = request.headers.get("content-length", "")
+    return int(size) if size.isdecimal() else MAX_BYTES + 1

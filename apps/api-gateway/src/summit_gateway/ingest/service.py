@@ -2,14 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, Final, NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
 from summit_core import wire
-from summit_core.bus import Bus
+from summit_core.bus import Bus, Outgoing
 from summit_core.bus.streams import DEADLETTER_SUBJECT
+from summit_core.bus.subjects import BATCH_HEADERS, BATCH_SUBJECT
 from summit_core.clock import Clock
 from summit_core.errors import ErrorCode, InputError
 from summit_core.ids import derived_id, new_id
@@ -19,9 +21,11 @@ from summit_core.observability.metrics import RECEIVED, REJECTED
 DOOR: Final = "http"
 SUBJECT: Final = "POST /v1/observations"
 DEAD_LETTERS: Final = f"{DEADLETTER_SUBJECT}.{DOOR}"
-IN_FLIGHT: Final = 256
+JUDGED_AT_ONCE: Final = 250
+"""Then others get their turn: a full request would hold up the stream's frames for 30 ms."""
+OBSERVATIONS_A_MESSAGE: Final = 500
+BYTES_A_MESSAGE: Final = 256 * 1024
 PAYLOAD_KEPT: Final = 4096
-T = TypeVar("T")
 _key = re.compile(r"[A-Za-z0-9_:\-]{1,64}")
 
 
@@ -43,7 +47,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class _Judged(NamedTuple):
-    good: list[tuple[bytes, AnyObservation]]
+    good: list[AnyObservation]
     bad: list[tuple[int, bytes, InputError]]
 
 
@@ -54,48 +58,46 @@ class Ingest:
         self._bus = bus
         self._clock = clock
 
-    async def accept(self, items: list[bytes], principal: Principal) -> Outcome:
-        """Judge each item; when this returns, JetStream holds the accepted ones and the reasons for the others."""
-        judged = self._judge(items, principal)
-        await _bounded(lambda one: self._publish(*one), judged.good)
-        await _bounded(lambda one: self._bury(one[1], one[2], principal), judged.bad)
+    async def accept(self, items: list[bytes], principal: Principal, media: wire.Media = "json") -> Outcome:
+        """Judge each item; when this returns, JetStream holds the accepted ones and the reasons for the others.
+
+        The letters go last: a request that fails before is sent again, and then shall not be counted twice.
+        """
+        judged = _Judged([], [])
+        for start in range(0, len(items), JUDGED_AT_ONCE):
+            self._judge(items, start, principal, media, judged)
+            await asyncio.sleep(0)
+        await self._bus.publish_many(list(_messages(judged.good)))
+        letters = [self._letter(item, error, principal) for _, item, error in judged.bad]
+        await self._bus.publish_many([(DEAD_LETTERS, wire.encode(letter), letter.id) for letter in letters])
         rejected = [
             Rejection(index=index, code=error.code, field=error.field, detail=error.detail)
             for index, _, error in judged.bad
         ]
-        return Outcome(accepted=len(judged.good), rejected=rejected, ids=[str(one.id) for _, one in judged.good])
+        return Outcome(accepted=len(judged.good), rejected=rejected, ids=[str(one.id) for one in judged.good])
 
     async def refuse(self, body: bytes, error: InputError, principal: Principal, *, size: int | None = None) -> None:
         """Count a request that could not be read at all."""
-        await self._bury(body, error, principal, size=size)
+        letter = self._letter(body, error, principal, size=size)
+        await self._bus.publish(DEAD_LETTERS, wire.encode(letter), msg_id=letter.id)
 
-    def _judge(self, items: list[bytes], principal: Principal) -> _Judged:
-        judged = _Judged([], [])
+    def _judge(self, items: list[bytes], start: int, principal: Principal, media: wire.Media, judged: _Judged) -> None:
         now = self._clock.now()
-        for index, item in enumerate(items):
+        for index, item in enumerate(items[start : start + JUDGED_AT_ONCE], start):
             try:
-                observation = wire.decode_observation(item, now=now)
+                observation = wire.decode_observation(item, now=now, media=media)
                 _check_source(observation, principal)
             except InputError as error:
                 judged.bad.append((index, item, error))
             else:
-                judged.good.append((item, observation))
-        return judged
+                force_setattr(observation, "received_at", None)  # fabric says it; and a resend is the same bytes
+                judged.good.append(observation)
 
-    async def _publish(self, item: bytes, observation: AnyObservation) -> None:
-        subject = f"observations.{observation.__struct_config__.tag}"
-        headers = {"Summit-Door": DOOR}
-        # The broker swallows a resend of the same bytes. Another observation under a used id must not be swallowed
-        # here, where nobody counts it: fabric decides.
-        same = derived_id(observation.observed_at, observation.source, item)
-        # Encoded anew, with its id: the id that we return is the one that is stored.
-        await self._bus.publish(subject, wire.encode(observation), msg_id=same, headers=headers)
-
-    async def _bury(self, item: bytes, error: InputError, principal: Principal, *, size: int | None = None) -> None:
+    def _letter(self, item: bytes, error: InputError, principal: Principal, *, size: int | None = None) -> DeadLetter:
         # What is refused here never reaches fabric, so it is counted here; what passes is counted there.
         RECEIVED.labels(door=DOOR).inc()
         REJECTED.labels(door=DOOR, code=error.code).inc()
-        letter = DeadLetter(
+        return DeadLetter(
             id=new_id(),
             at=self._clock.now(),
             door=DOOR,
@@ -107,7 +109,27 @@ class Ingest:
             size=len(item) if size is None else size,
             payload=item[:PAYLOAD_KEPT],
         )
-        await self._bus.publish(DEAD_LETTERS, wire.encode(letter), msg_id=letter.id)
+
+
+def _messages(observations: list[AnyObservation]) -> Iterator[Outgoing]:
+    """Grouped, in order, with their ids: those that we return are those that are stored.
+
+    The broker swallows a resend of the same bytes. Another observation under a used id is not swallowed here, where
+    nobody counts it: fabric decides.
+    """
+    for start in range(0, len(observations), OBSERVATIONS_A_MESSAGE):
+        yield from _halved(observations[start : start + OBSERVATIONS_A_MESSAGE])
+
+
+def _halved(observations: list[AnyObservation]) -> Iterator[Outgoing]:
+    data = wire.encode_batch(observations)
+    if len(data) <= BYTES_A_MESSAGE or len(observations) == 1:
+        same = derived_id(observations[0].observed_at, data)
+        yield Outgoing(BATCH_SUBJECT, data, same, BATCH_HEADERS)
+        return
+    middle = len(observations) // 2
+    yield from _halved(observations[:middle])
+    yield from _halved(observations[middle:])
 
 
 def _check_source(observation: AnyObservation, principal: Principal) -> None:
@@ -130,24 +152,9 @@ def _source_of(item: bytes, principal: Principal) -> str | None:
 
 
 def _stated_source(item: bytes) -> str | None:
-    try:
-        return msgspec.json.decode(item, type=_Source).source
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-async def _bounded(act: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
-    """All of it, at most ``IN_FLIGHT`` at a time. At the first error the rest is called off: the caller sends it again,
-    and the two would arrive mixed."""
-    gate = asyncio.Semaphore(IN_FLIGHT)
-
-    async def one(item: T) -> None:
-        async with gate:
-            await act(item)
-
-    tasks = [asyncio.create_task(one(item)) for item in items]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
+    for decode in (msgspec.json.decode, msgspec.msgpack.decode):
+        try:
+            return decode(item, type=_Source).source
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+    return None

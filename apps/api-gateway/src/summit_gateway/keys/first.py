@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 from summit_core.clock import Clock
+from summit_core.security.token import digest, new_token
 
-from summit_gateway.keys.key import digest, new_token
 from summit_gateway.keys.service import administrator
 from summit_gateway.keys.store import KeyStore, any_key, has_hash, insert
 

@@ -1,16 +1,11 @@
-"""The API key: ``smt_<id>_<secret>``. The id is for the look-up and the log, the secret is 256 random bits."""
+"""The API key as it is kept and shown; its token is ``summit_core.security.token``'s."""
 
-import hashlib
-import re
-import secrets
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 from summit_core.model import Principal, Role
 from summit_core.model.common import Timestamp
-
-_shape = re.compile(r"smt_(?P<id>[0-9a-f]{12})_[0-9a-f]{64}")
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
@@ -62,20 +57,3 @@ class KeyList(Struct, frozen=True, kw_only=True):
     items: list[ApiKey]
     next: str | None = None
     seq: int
-
-
-def new_token() -> tuple[str, str]:
-    """A fresh id and the token that holds it."""
-    identifier = secrets.token_hex(6)
-    return identifier, f"smt_{identifier}_{secrets.token_hex(32)}"
-
-
-def id_of(token: str) -> str | None:
-    """The id part, or None when the token is not of our shape."""
-    match = _shape.fullmatch(token)
-    return match["id"] if match else None
-
-
-def digest(token: str) -> bytes:
-    """A plain hash is enough: 256 random bits cannot be guessed, so a slow one would only slow us down."""
-    return hashlib.sha256(token.encode()).digest()

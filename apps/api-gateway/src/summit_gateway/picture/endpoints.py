@@ -7,19 +7,26 @@ from fastapi import APIRouter, Path, Query
 from msgspec import Struct, defstruct
 from starlette.requests import Request
 from starlette.responses import Response
+from summit_core import wire
+from summit_core.bus import Picture
 from summit_core.errors import InputError
 from summit_core.http.responses import JSON, raw_list
 from summit_core.model import WORLD_TYPES, EntityKind, Freshness, WorldType
 
 from summit_gateway.openapi import describe
-from summit_gateway.picture import service
-from summit_gateway.picture.service import MAX_LIMIT
+from summit_gateway.past import service as past
+from summit_gateway.past.service import MOMENT, PastError
+from summit_gateway.picture import filters, service
+from summit_gateway.picture.service import MAX_LIMIT, Related
+from summit_gateway.picture.shapes import zones_geojson
 from summit_gateway.services import Services
 
 GEOJSON: Final = "application/geo+json"
 ObjectId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=64)]
+Text = Annotated[str | None, Query(max_length=400)]
+Moment = Annotated[str | None, Query(max_length=40)]
 OPERATIONS: Final[dict[WorldType, tuple[str, ...]]] = {
     "incidents": ("state",),
     "alerts": ("state", "incident"),
@@ -34,13 +41,20 @@ OPERATIONS: Final[dict[WorldType, tuple[str, ...]]] = {
 """The filters of each type."""
 
 
+class RelatedList(Struct, frozen=True, kw_only=True):
+    items: list[Related]
+    next: str | None
+    seq: int
+
+
 def picture_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["picture"])
     _entities(router, services, "entities", {})
     _entities(router, services, "tracks", {"kind": "track"})
     _entities(router, services, "assets", {"kind": "asset"})
-    for type_, filters in OPERATIONS.items():
-        _operations(router, services, type_, filters)
+    _relations(router, services)
+    for type_, allowed in OPERATIONS.items():
+        _operations(router, services, type_, allowed)
     return router
 
 
@@ -52,15 +66,33 @@ def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str,
         class_: Annotated[str | None, Query(alias="class")] = None,
         owner: str | None = None,
         freshness: Freshness | None = None,
+        label: Text = None,
+        alias: Text = None,
+        source: Text = None,
+        bbox: Text = None,
+        as_of: Moment = None,
+        bundle: Moment = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:
         wanted = {"kind": kind, "class_": class_, "owner": owner, "freshness": freshness}
-        filters = {field: value for field, value in wanted.items() if value is not None} | fixed
-        page = service.page(services.picture(), "entities", filters, limit=limit, cursor=cursor)
-        if GEOJSON in request.headers.get("accept", ""):
+        tests = filters.having({field: value for field, value in wanted.items() if value is not None} | fixed)
+        said = {filters.labelled: label, filters.called: alias, filters.heard_by: source, filters.inside: bbox}
+        tests += [filters.of_entity(make(value)) for make, value in said.items() if value is not None]
+        as_geojson = GEOJSON in request.headers.get("accept", "")
+        picture: Picture = services.picture()
+        seq = services.mirror.seq
+        if past.asked(request):
+            if not as_geojson and all(value is None for value in said.values()):
+                return await past.forwarded(services, request, name)
+            try:
+                picture, seq = await past.picture(services, request, "entities")
+            except PastError as refused:
+                return refused.response
+        page = service.page(picture, "entities", tests, limit=limit, cursor=cursor)
+        if as_geojson:
             return Response(service.geojson(page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
-        response = _listed(page)
+        response = _listed(page, seq)
         response.headers["Vary"] = "Accept"
         return response
 
@@ -68,32 +100,56 @@ def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str,
 
 
 def _operations(router: APIRouter, services: Services, type_: WorldType, allowed: tuple[str, ...]) -> None:
-    @router.get(f"/v1/{type_}", summary=f"The {type_}", name=type_, **describe(_list_of(type_), parameters=allowed))
+    @router.get(
+        f"/v1/{type_}", summary=f"The {type_}", name=type_, **describe(_list_of(type_), parameters=(*allowed, *MOMENT))
+    )
     async def operations(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
         query = dict(request.query_params)
-        unknown = query.keys() - {*allowed, "limit", "cursor"}
+        unknown = query.keys() - {*allowed, *MOMENT, "limit", "cursor"}
         if unknown:
             field = min(unknown)
             raise InputError(f"{field}: no filter of {type_}; use {', '.join(allowed)}, limit or cursor", field=field)
-        filters = {field: query[field] for field in allowed if field in query}
-        return _listed(service.page(services.picture(), type_, filters, limit=limit, cursor=cursor))
+        if past.asked(request):
+            return await past.forwarded(services, request, type_)
+        tests = filters.having({field: query[field] for field in allowed if field in query})
+        mirror = services.picture()
+        page = service.page(mirror, type_, tests, limit=limit, cursor=cursor)
+        if type_ == "zones" and GEOJSON in request.headers.get("accept", ""):
+            return Response(zones_geojson(mirror, page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
+        return _listed(page, mirror.seq)
 
     _single(router, services, type_, type_, {})
 
 
+def _relations(router: APIRouter, services: Services) -> None:
+    @router.get(
+        "/v1/entities/{id}/relations", summary="Relations of an entity, in both directions", **describe(RelatedList)
+    )
+    async def relations(id: ObjectId) -> Response:
+        mirror = services.picture()
+        return raw_list(map(wire.encode, service.relations(mirror, id)), next_cursor=None, seq=mirror.seq)
+
+
 def _single(router: APIRouter, services: Services, name: str, type_: WorldType, fixed: dict[str, str]) -> None:
-    @router.get(f"/v1/{name}/{{id}}", summary=f"One of the {name}", name=f"{name} id", **describe(WORLD_TYPES[type_]))
+    shown = describe(WORLD_TYPES[type_], parameters=MOMENT)
+
+    @router.get(f"/v1/{name}/{{id}}", summary=f"One of the {name}", name=f"{name} id", **shown)
     async def single(request: Request, id: ObjectId) -> Response:
-        change = service.one(services.picture(), type_, id, fixed)
+        if past.asked(request):
+            return await past.forwarded(services, request, name, id)
+        change = service.one(services.picture(), type_, id, filters.having(fixed))
         tag = f'"{change.seq}"'
+        headers = {"ETag": tag}
+        if change.event.key != id:
+            headers["Content-Location"] = f"/v1/{name}/{change.event.key}"
         known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
         if known & {tag, "*"}:
-            return Response(status_code=304, headers={"ETag": tag})
-        return Response(bytes(change.event.body), media_type=JSON, headers={"ETag": tag})
+            return Response(status_code=304, headers=headers)
+        return Response(bytes(change.event.body), media_type=JSON, headers=headers)
 
 
-def _listed(page: service.Page) -> Response:
-    return raw_list((bytes(change.event.body) for change in page.changes), next_cursor=page.next, seq=page.seq)
+def _listed(page: service.Page, seq: int) -> Response:
+    return raw_list((bytes(change.event.body) for change in page.changes), next_cursor=page.next, seq=seq)
 
 
 @cache

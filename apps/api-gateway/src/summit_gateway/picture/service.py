@@ -1,14 +1,16 @@
 """Lists and single objects of the mirror: filtered, sorted by key, as the bytes that were stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
-from summit_core.bus import Change, Mirror
+from summit_core.bus import Change, Picture
 from summit_core.errors import NotFoundError
-from summit_core.model import WORLD_TYPES, Location, WorldType
+from summit_core.model import WORLD_TYPES, Entity, Location, WorldType
+
+from summit_gateway.picture.filters import Test
 
 MAX_LIMIT: Final = 1000
 
@@ -19,34 +21,55 @@ class Page:
 
     changes: list[Change]
     next: str | None
-    seq: int
 
 
-def page(mirror: Mirror, type_: WorldType, filters: dict[str, str], *, limit: int, cursor: str | None) -> Page:
-    """Objects whose fields have the wanted values, in the order of their keys."""
+class Related(Struct, frozen=True, rename={"from_": "from"}):
+    """``from_`` ``kind`` ``to``, as the first of them says."""
+
+    kind: str
+    from_: str
+    to: str
+
+
+def page(picture: Picture, type_: WorldType, tests: Sequence[Test], *, limit: int, cursor: str | None) -> Page:
+    """Objects that pass all tests, in the order of their keys."""
     after = cursor or ""
     found: list[Change] = []
-    for key, change in sorted(mirror.changes(type_).items()):
-        if key > after and _matches(mirror, type_, key, filters):
+    for key, change in sorted(picture.changes(type_).items()):
+        if key > after and _passes(picture, type_, key, tests):
             if len(found) == limit:
-                return Page(found, found[-1].event.key, mirror.seq)
+                return Page(found, found[-1].event.key)
             found.append(change)
-    return Page(found, None, mirror.seq)
+    return Page(found, None)
 
 
-def one(mirror: Mirror, type_: WorldType, key: str, filters: dict[str, str]) -> Change:
-    """Raises :class:`NotFoundError`."""
-    change = mirror.changes(type_).get(key)
-    if change is None or not _matches(mirror, type_, key, filters):
+def one(picture: Picture, type_: WorldType, key: str, tests: Sequence[Test]) -> Change:
+    """An object; for an entity that is merged into another one, that one. Raises :class:`NotFoundError`."""
+    found = picture.survivor(key) if type_ == "entities" else key
+    change = picture.changes(type_).get(found)
+    if change is None or not _passes(picture, type_, found, tests):
         raise NotFoundError(f"nothing called {key} among the {type_} of the present picture")
     return change
 
 
-def _matches(mirror: Mirror, type_: WorldType, key: str, filters: dict[str, str]) -> bool:
-    if not filters:
+def relations(picture: Picture, key: str) -> list[Related]:
+    """What an entity says of others, and what others say of it, by whatever name of it that is merged."""
+    entity = one(picture, "entities", key, ()).event.key
+    known = picture.get("entities", entity, Entity)
+    names = {entity, *(known[0].merged if known else ())}
+    return [
+        Related(relation.kind, other.id, relation.to)
+        for other in picture.all("entities", Entity)
+        for relation in other.relations
+        if other.id == entity or relation.to in names
+    ]
+
+
+def _passes(picture: Picture, type_: WorldType, key: str, tests: Sequence[Test]) -> bool:
+    if not tests:
         return True
-    known = mirror.get(type_, key, WORLD_TYPES[type_])
-    return known is not None and all(getattr(known[0], name) == value for name, value in filters.items())
+    known = picture.get(type_, key, WORLD_TYPES[type_])
+    return known is not None and all(test(known[0]) for test in tests)
 
 
 class _Located(Struct):

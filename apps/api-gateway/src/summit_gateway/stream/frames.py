@@ -1,41 +1,57 @@
-"""Frames of ``/v1/stream``. Pure: a change is encoded once, and every client gets the same bytes."""
+"""Frames of ``/v1/stream``. A frame is made once, and every client of the same view gets the same bytes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 from summit_core import wire
-from summit_core.bus import Change
-from summit_core.model import WorldType
+from summit_core.errors import SummitError
 
-ObjectKey = tuple[WorldType, str]
+from summit_gateway.stream import positions
+from summit_gateway.stream.version import ObjectKey, Version
+
+if TYPE_CHECKING:
+    from summit_gateway.stream.view import View
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Frame:
-    """One change. ``seq`` is its place in the world stream."""
+    """What one change means to a view. ``move``: only the position changed, and it may travel in binary.
 
+    ``was``: the object was in the view before.
+    """
+
+    view: "View"
     seq: int
     key: ObjectKey
-    leave: bool
-    text: str
+    op: Literal["upsert", "move", "leave"]
+    was: bool
+    version: Version | None = None
+    reason: str = ""
 
     @cached_property
-    def event(self) -> bytes:
-        """As a server-sent event; its id is what a browser sends back as ``Last-Event-ID``."""
-        return sse(self.text, self.seq)
+    def data(self) -> str:
+        """As text, whatever ``op``: a move that cannot go in binary goes as an upsert."""
+        if self.version is not None:
+            return self.view.text(self.version)
+        type_, key = self.key
+        return wire.encode({"op": "leave", "type": type_, "key": key, "seq": self.seq, "reason": self.reason}).decode()
 
 
-def of(change: Change) -> Frame:
-    """The frame of a change; the body goes through as it is."""
-    event = change.event
-    body: dict[str, object]
-    if event.op == "delete":
-        reason = event.reason or "deleted"
-        body = {"op": "leave", "type": event.type, "key": event.key, "seq": change.seq, "reason": reason}
-    else:
-        body = {"op": "upsert", "type": event.type, "key": event.key, "seq": change.seq, "body": event.body}
-    return Frame(change.seq, (event.type, event.key), event.op == "delete", wire.encode(body).decode())
+@dataclass(eq=False)
+class Moves:
+    """The latest positions of some entities, in binary. ``seq``: all that happened up to it has been said."""
+
+    seq: int
+    frames: Mapping[ObjectKey, Frame]
+    time: datetime
+
+    @cached_property
+    def data(self) -> bytes:
+        records = (frame.version.record or b"" for frame in self.frames.values() if frame.version is not None)
+        return positions.frame(records, self.seq, self.time.timestamp() * 1000)
 
 
 def mark(op: str, seq: int, now: datetime, **more: bool) -> str:
@@ -46,6 +62,22 @@ def mark(op: str, seq: int, now: datetime, **more: bool) -> str:
 def skipped(count: int, seq: int) -> str:
     """Comes after the latest of each changed object, so that resuming from its ``seq`` loses nothing."""
     return wire.encode({"op": "skipped", "count": count, "seq": seq}).decode()
+
+
+def handles(seq: int, numbers: Mapping[str, int]) -> str:
+    """The handle of each entity in view, for a client that goes on without a snapshot."""
+    return wire.encode({"op": "handles", "seq": seq, "handles": numbers}).decode()
+
+
+def filtered(id_: object, seq: int) -> str:
+    """The answer to a new filter: from here on the picture is that of it."""
+    return wire.encode({"op": "filter", "id": id_, "seq": seq}).decode()
+
+
+def refused(id_: object, error: SummitError) -> str:
+    """The answer to a frame of the client that was not understood; nothing changed."""
+    said = {"op": "error", "id": id_, "code": error.code, "field": error.field, "detail": error.detail}
+    return wire.encode(said).decode()
 
 
 def sse(text: str, seq: int | None = None) -> bytes:

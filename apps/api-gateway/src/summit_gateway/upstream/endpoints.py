@@ -1,7 +1,9 @@
 """Routes that another service answers, as routes of ours."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from inspect import Parameter, Signature
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
@@ -15,6 +17,7 @@ from summit_gateway.upstream.passed import Passed
 from summit_gateway.upstream.routes import ROUTES
 from summit_gateway.upstream.service import PASSED_ON
 
+_BY_NAME: Final = Parameter.KEYWORD_ONLY
 ObjectId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 
 
@@ -33,7 +36,7 @@ def upstream_router(services: Services) -> APIRouter:
 
 
 def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Response]]:
-    async def pass_on(request: Request) -> Response:
+    async def pass_on(request: Request, **_: str) -> Response:
         query = request.url.query
         answer = await services.upstreams.forward(
             route.service,
@@ -45,7 +48,8 @@ def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Resp
         )
         return Response(answer.body, answer.status, answer.headers, media_type=answer.content_type)
 
-    async def pass_on_one(request: Request, id: ObjectId) -> Response:
-        return await pass_on(request)
-
-    return pass_on_one if "{id}" in route.path else pass_on
+    # FastAPI checks what the signature declares: each part of the path in braces is a key.
+    parts = [Parameter(name, _BY_NAME, annotation=ObjectId) for name in re.findall(r"{(\w+)}", route.path)]
+    request = Parameter("request", _BY_NAME, annotation=Request)
+    pass_on.__signature__ = Signature([request, *parts])  # type: ignore[attr-defined]  # functions do take one
+    return pass_on

@@ -68,7 +68,7 @@ class Lineage(Struct, frozen=True):
 ROUTES: Final = (
     Passed(
         *("fabric", "GET", "/v1/observations", "Stored observations, newest first", ObservationList),
-        parameters=("source", "kind", "recording", "since", "until", *PAGE),
+        parameters=("source", "kind", "recording", "since", "until", "bbox", "polygon", "h3", *PAGE),
     ),
     Passed(
         *("fabric", "GET", "/v1/observations/count", "How many are stored", Count), parameters=("source", "recording")

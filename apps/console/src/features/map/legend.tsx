@@ -15,6 +15,8 @@ const LINES: [string, string][] = [
   ["border-t border-high", "Bearing used"],
   ["border-t border-dashed border-ink-2", "Bearing left out"],
   ["border-t-2 border-dashed border-accent", "Task route"],
+  ["h-2.5 border border-dashed border-critical bg-critical/10", "Exclusion zone"],
+  ["h-2.5 border border-dashed border-accent bg-accent/10", "Inclusion zone"],
 ];
 
 /** Over the map: open where there is room, folded on a narrow screen. */

@@ -9,19 +9,23 @@ import click
 
 from summit_cli import endpoints_file
 from summit_cli.commands import options
+from summit_cli.commands.device import all_registrations, print_table
 from summit_cli.endpoints_file import Endpoints
 from summit_cli.gateway import Gateway
 from summit_cli.supervisor.probe import readiness
 from summit_cli.supervisor.services import GATEWAY
 
-_COLUMNS = ("id", "freshness", "received", "stored", "duplicate", "rejected", "late", "gaps", "last_heard")
+_COUNTS = ("received", "stored", "duplicate", "rejected", "late", "gaps")
+_COLUMNS = ("id", "freshness", "silent_since", "rate", *_COUNTS, "last_heard")
+_TIMES = ("last_heard", "silent_since")
+_TOTALS = ("received", "stored", "duplicate", "rejected", "gaps")
 
 
 @click.command()
 @options.state_dir
 @options.as_json
 def status(state_dir: Path, as_json: bool) -> None:
-    """Show whether each service is ready, and why not, and what became of what each source sent."""
+    """Show whether each service is ready, and why not, what became of what each source sent, and who is there."""
     endpoints = endpoints_file.read(state_dir / "endpoints.json")
     state = asyncio.run(_state(endpoints))
     if as_json:
@@ -32,6 +36,8 @@ def status(state_dir: Path, as_json: bool) -> None:
         for what, reason in reasons.items():
             click.echo(f"{'':14}   {what}: {reason}")
     _print_sources(state["sources"])
+    if state["registrations"]:
+        print_table(state["registrations"])
 
 
 async def all_readiness(endpoints: Endpoints) -> dict[str, dict[str, str]]:
@@ -44,10 +50,12 @@ async def all_readiness(endpoints: Endpoints) -> dict[str, dict[str, str]]:
 async def _state(endpoints: Endpoints) -> dict[str, Any]:
     services = await all_readiness(endpoints)
     sources: list[dict[str, Any]] = []
+    registrations: list[dict[str, Any]] = []
     if not services.get(GATEWAY):  # one that does not answer would only make us wait
         async with Gateway(endpoints) as gateway:
             sources = (await gateway.get("/v1/sources")).get("items", [])
-    return {"gateway": endpoints.gateway, "services": services, "sources": sources}
+            registrations = await all_registrations(gateway)
+    return {"gateway": endpoints.gateway, "services": services, "sources": sources, "registrations": registrations}
 
 
 def _print_sources(sources: list[dict[str, Any]]) -> None:
@@ -55,10 +63,12 @@ def _print_sources(sources: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{len(sources)} sources, times in UTC", box=box.SIMPLE, padding=0)
+    totals = ", ".join(f"{sum(source.get(name, 0) for source in sources)} {name}" for name in _TOTALS)
+    silent = sum(bool(source.get("silent")) for source in sources)
+    table = Table(title=f"{len(sources)} sources, {silent} silent: {totals}; times in UTC", box=box.SIMPLE, padding=0)
     for name in _COLUMNS:  # a cut id could not be looked up, so another column gives way on a narrow screen
         table.add_column(name.replace("_", " "), no_wrap=name == "id", overflow="fold")
     for source in sources:
-        heard = str(source.get("last_heard", ""))[5:19].replace("T", " ")
-        table.add_row(*(str((source | {"last_heard": heard}).get(name, "")) for name in _COLUMNS))
+        times = {name: str(source.get(name) or "")[5:19].replace("T", " ") for name in _TIMES}
+        table.add_row(*(str((source | times).get(name, "")) for name in _COLUMNS))
     Console().print(table)

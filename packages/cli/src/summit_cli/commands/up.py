@@ -24,6 +24,11 @@ SCENARIOS = ("ridge-fire", "none")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed plays the same scenario.")
 @click.option("--speed", type=click.FloatRange(0.1, 100), default=1.0, show_default=True, help="Speed of the scenario.")
 @click.option("--auto-approve", is_flag=True, help="The scenario approves proposals itself (demonstration only).")
+@click.option(
+    "--shared-device/--own-credentials",
+    default=True,
+    help="One MQTT user for all devices (for development), or a credential for each.  [default: shared]",
+)
 @options.as_json
 def up(
     state_dir: Path,
@@ -33,6 +38,7 @@ def up(
     seed: int,
     speed: float,
     auto_approve: bool,
+    shared_device: bool,
     as_json: bool,
 ) -> None:
     """Start everything, keep it running, stop it on Ctrl-C.
@@ -40,6 +46,8 @@ def up(
     Starts its own NATS and PostgreSQL on loopback unless SUMMIT_NATS_URL and SUMMIT_DATABASE_URL name yours. A second
     start on the same --state-dir continues with the same data.
     """
+    if not shared_device and scenario != "none":
+        raise click.UsageError("the scenario's devices share one user: add --scenario none to --own-credentials")
     from summit_cli.endpoints_file import Endpoints
     from summit_cli.supervisor import installation
     from summit_cli.supervisor.startup import Options
@@ -60,5 +68,6 @@ def up(
         seed=seed,
         speed=speed,
         auto_approve=auto_approve,
+        shared_device=shared_device,
     )
     asyncio.run(installation.run(chosen, announce))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,9 @@ _OURS: Final = {
     "SUMMIT_PORT",
     "SUMMIT_ADMIN_KEY",
     "SUMMIT_CONSOLE_DIR",
+    "SUMMIT_NATS_ISSUER_SEED",
+    "SUMMIT_NATS_SYSTEM_URL",
+    "SUMMIT_NATS_LOG",  # _FILE
 }
 
 # One thread for linear algebra on 4 x 4 matrices, few allocator arenas: together 100 MB less over five processes.
@@ -45,6 +48,8 @@ class Wiring:
     database_url: str
     secrets: Secrets
     admin_key: Path
+    fabric: dict[str, str] = field(default_factory=dict, repr=False)
+    """What only fabric is told: the broker's registry settings, which hold secrets."""
 
     def url(self, service: str) -> str:
         """The address of a service as this machine reaches it."""
@@ -67,6 +72,8 @@ class Wiring:
             env["SUMMIT_DATABASE_URL"] = self.database_url
         if name == GATEWAY:
             env |= self._gateway()
+        if name == "fabric":
+            env |= self.fabric
         return Program(name=name, argv=(sys.executable, "-m", MODULES[name]), env=env, stage=Stage.SERVICE)
 
     def migration(self) -> Program:
@@ -90,6 +97,13 @@ def scenario(name: str, *, seed: int, speed: float, endpoints: Path, auto_approv
         "--endpoints", str(endpoints), *(["--auto-approve"] if auto_approve else []),
     )  # fmt: skip
     return Program(name="scenario", argv=argv, env=_base(), stage=Stage.SCENARIO, ends=True)
+
+
+def external_fabric() -> dict[str, str]:
+    """The registry settings for a NATS that is not ours, as the caller's environment has them."""
+    secret = ("SUMMIT_NATS_ISSUER_SEED", "SUMMIT_NATS_SYSTEM_URL")
+    names = (*secret, *(f"{name}_FILE" for name in secret), "SUMMIT_NATS_LOG_FILE")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def console_dir() -> Path | None:

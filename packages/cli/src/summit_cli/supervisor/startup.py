@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
+import msgspec
 
 from summit_cli import endpoints_file
 from summit_cli.embedded import ports, secrets
@@ -19,7 +20,7 @@ from summit_cli.state import StateDir
 from summit_cli.supervisor import leftovers
 from summit_cli.supervisor.probe import readiness
 from summit_cli.supervisor.report import Report, last_lines
-from summit_cli.supervisor.services import GATEWAY, MODULES, NEEDS_DATABASE, Wiring, scenario
+from summit_cli.supervisor.services import GATEWAY, MODULES, NEEDS_DATABASE, Wiring, external_fabric, scenario
 from summit_cli.supervisor.supervisor import Child, Supervisor
 
 READY_WITHIN_S = 90.0
@@ -39,6 +40,7 @@ class Options:
     seed: int
     speed: float
     auto_approve: bool
+    shared_device: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Servers:
     nats_url: str
     database_url: str
     mqtt: Mqtt | None
+    fabric: dict[str, str] = field(default_factory=dict, repr=False)
+    """The registry's settings for this NATS."""
 
 
 class Startup:
@@ -91,18 +95,22 @@ class Startup:
     async def _start_servers(self, chosen: dict[str, int]) -> Servers:
         nats_url, database_url = os.environ.get("SUMMIT_NATS_URL"), os.environ.get("SUMMIT_DATABASE_URL")
         mqtt = _external_mqtt()
+        fabric = external_fabric()
         waits: list[Awaitable[None]] = []
         if not nats_url:
-            nats = Nats(self._state, self._secrets, chosen["nats"], chosen["mqtt"])
+            shared = self._options.shared_device
+            nats = Nats(self._state, self._secrets, chosen["nats"], chosen["mqtt"], shared)
             waits.append(self._wait(self._supervisor.keep(nats.program()), nats.problem))
-            nats_url = nats.url
-            mqtt = Mqtt(host="127.0.0.1", port=chosen["mqtt"], username=DEVICE_USER, password=self._secrets.mqtt_device)
+            nats_url, fabric = nats.url, nats.fabric
+            mqtt = Mqtt(host="127.0.0.1", port=chosen["mqtt"])
+            if shared:
+                mqtt = msgspec.structs.replace(mqtt, username=DEVICE_USER, password=self._secrets.mqtt_device)
         if not database_url:
             postgres = Postgres(self._state, self._secrets, chosen["postgres"])
             waits.append(self._start_postgres(postgres))
             database_url = postgres.url
         await asyncio.gather(*waits)
-        return Servers(nats_url, database_url, mqtt)
+        return Servers(nats_url, database_url, mqtt, fabric)
 
     async def _start_postgres(self, postgres: Postgres) -> None:
         program = await asyncio.to_thread(postgres.prepare)
@@ -116,6 +124,7 @@ class Startup:
             database_url=servers.database_url,
             secrets=self._secrets,
             admin_key=self._state.admin_key.resolve(),
+            fabric=servers.fabric,
         )
 
     async def _migrate(self, wiring: Wiring) -> None:

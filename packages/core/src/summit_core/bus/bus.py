@@ -1,7 +1,8 @@
 """One connection to NATS: publish with an acknowledgement, request and reply, streams, readiness."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -9,16 +10,17 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.errors import APIError, NotFoundError
-from nats.js.errors import Error as JetStreamError
+from nats.js.errors import NotFoundError
 
+from summit_core.bus.publisher import Outcome, Outgoing, Publisher
+from summit_core.bus.server import servers
 from summit_core.bus.streams import declared
-from summit_core.errors import ConflictError, UnavailableError
+from summit_core.bus.thin import Connection
+from summit_core.errors import SummitError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
-WRONG_LAST_SEQUENCE = 10071
-ACK_TIMEOUT_S = 5.0
+API_TIMEOUT_S = 5.0
 OPTIONS: dict[str, Any] = {
     "max_reconnect_attempts": -1,
     "reconnect_time_wait": 0.25,
@@ -30,12 +32,15 @@ OPTIONS: dict[str, Any] = {
 
 
 class Bus:
-    """Owns the connection. ``client`` and ``jetstream`` are for the adapters beside it, not for services."""
+    """Owns two connections: ``connection`` for the hot paths, and nats-py's ``client`` with ``jetstream`` for what is
+    rare. All three are for the adapters beside it, not for services."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, connection: Connection) -> None:
         self.client = client
-        self.on_reconnect: set[Callable[[], None]] = set()
-        self.jetstream: JetStreamContext = client.jetstream(timeout=ACK_TIMEOUT_S)
+        self.connection = connection
+        self._publisher = Publisher(connection)
+        self._both = asyncio.Event()
+        self.jetstream: JetStreamContext = client.jetstream(timeout=API_TIMEOUT_S)
 
     @classmethod
     async def connect(cls, url: str, *, name: str) -> "Bus":
@@ -44,17 +49,34 @@ class Bus:
         async def on_error(error: Exception) -> None:
             log.warning("bus error", error=str(error), kind=type(error).__name__)
 
-        async def on_reconnected() -> None:
-            for wake in tuple(bus.on_reconnect):
-                wake()
+        async def on_disconnected() -> None:
+            bus._both.clear()
 
-        client = Client()
-        bus = cls(client)
-        await client.connect(url, name=name, error_cb=on_error, reconnected_cb=on_reconnected, **OPTIONS)
+        async def on_connected() -> None:
+            bus._both.set()
+
+        callbacks: dict[str, Any] = {
+            "error_cb": on_error,
+            "disconnected_cb": on_disconnected,
+            "reconnected_cb": on_connected,
+        }
+        first = servers(url)[0]
+        credentials: dict[str, Any] = {"user": first.user, "password": first.password, "token": first.token}
+        client, connection = Client(), Connection(url, name=name)
+        bus = cls(client, connection)
+        addresses = [f"{'tls' if one.tls else 'nats'}://{one}" for one in servers(url)]
+        try:
+            await client.connect(addresses, name=name, **callbacks, **credentials, **OPTIONS)
+            await connection.open()
+            await on_connected()
+        except asyncio.CancelledError:  # stopped while the broker has not come yet
+            await bus.close()
+            raise
         return bus
 
     async def ensure_streams(self) -> None:
         """Create the declared streams, or bring existing ones to the declaration."""
+        await self.settled()
         for config in declared():
             try:
                 await self.jetstream.stream_info(str(config.name))
@@ -63,29 +85,38 @@ class Bus:
                 await self.jetstream.add_stream(config)
 
     async def publish(
-        self, subject: str, data: bytes, *, msg_id: str | None = None, headers: dict[str, str] | None = None
+        self, subject: str, data: bytes, *, msg_id: str | None = None, headers: Mapping[str, str] | None = None
     ) -> int:
         """Store one message; returns its stream sequence once JetStream holds it.
 
         ``msg_id`` makes a repeated publish within two minutes harmless. Raises :class:`UnavailableError` when the
-        broker does not acknowledge, :class:`ConflictError` when an expected sequence is no longer the last.
+        broker does not acknowledge, :class:`ConflictError` when an expected sequence is no longer the last,
+        :class:`TooLargeError` above the broker's limit.
         """
-        all_headers: dict[str, Any] = dict(headers or {})
-        if msg_id:
-            all_headers["Nats-Msg-Id"] = msg_id
-        try:
-            ack = await self.jetstream.publish(subject, data, headers=all_headers or None, timeout=ACK_TIMEOUT_S)
-        except APIError as error:
-            if error.err_code == WRONG_LAST_SEQUENCE:
-                raise ConflictError(f"{subject} was changed by another writer; read it again") from error
-            raise UnavailableError(f"the broker refused: {error.description}", retry_after_s=2) from error
-        except (NatsError, JetStreamError, OSError, TimeoutError) as error:
-            raise UnavailableError("the broker does not answer; try again", retry_after_s=2) from error
-        return int(ack.seq)
+        return (await self.publish_many([Outgoing(subject, data, msg_id, headers)]))[0]
 
-    async def publish_many(self, messages: Sequence[tuple[str, bytes, str | None]]) -> list[int]:
-        """Store many messages (subject, data, msg_id), pipelined; all acknowledged when it returns."""
-        return list(await asyncio.gather(*(self.publish(s, d, msg_id=m) for s, d, m in messages)))
+    async def publish_many(self, messages: Iterable[Outgoing | tuple[str, bytes, str | None]]) -> list[int]:
+        """Store many messages (subject, data, msg_id), pipelined; all are acknowledged when it returns.
+
+        When some fail, the others are stored all the same, and the error of the first is raised (as of ``publish``).
+        """
+        sequences = []
+        for outcome in await self.publish_each(messages):
+            if isinstance(outcome, SummitError):
+                raise outcome
+            sequences.append(outcome)
+        return sequences
+
+    async def publish_each(self, messages: Iterable[Outgoing | tuple[str, bytes, str | None]]) -> list[Outcome]:
+        """As ``publish_many``, but says of each message its sequence or its error."""
+        return await self._publisher.publish([one if len(one) == 4 else Outgoing(*one) for one in messages])
+
+    async def settled(self) -> None:
+        """Wait for nats-py, which comes back a little later than our own connection; not for a broker that is away."""
+        self.connection.link()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(API_TIMEOUT_S):
+                await self._both.wait()
 
     async def request(self, subject: str, data: bytes, *, timeout_s: float = 2.0) -> bytes:
         """Ask and wait for the one answer."""
@@ -98,7 +129,9 @@ class Bus:
         return bytes(reply.data)
 
     async def check(self) -> str | None:
-        """Readiness: None when the broker answers a round trip."""
+        """Readiness: None when the broker answers a round trip on both connections."""
+        if problem := await self.connection.check():
+            return problem
         if not self.client.is_connected:
             return "not connected to NATS"
         try:
@@ -108,4 +141,5 @@ class Bus:
         return None
 
     async def close(self) -> None:
+        await self.connection.close()
         await self.client.close()

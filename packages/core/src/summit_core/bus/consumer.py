@@ -1,43 +1,78 @@
 """Pull consumer: messages in order, as they come, acknowledged only after the handler is done with them.
 
-One outstanding pull request of ``batch`` messages feeds a queue; the handler gets everything that is there, so it works
-on single messages when traffic is thin (latency) and on whole batches when it is dense (throughput). Acknowledgement is
-cumulative (AckPolicy all): the last message of a handled batch covers all before it.
+Two outstanding pull requests of ``batch`` messages keep the next ones on their way while the handler works; it gets
+everything that is there, so it works on single messages when traffic is thin (latency) and on up to two batches when it
+is dense (throughput). Acknowledgement is cumulative (AckPolicy all): the last message of a handled batch covers all
+before it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final
 
 import msgspec
-from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from summit_core.bus.bus import Bus
+from summit_core.bus.protocol import Message, inbox, read_header
+from summit_core.bus.thin import Connection
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import CONSUMED, LAG
 
 EXPIRES_S: Final = 3.0
 ACK_WAIT_S: Final = 30.0
-UNSTORED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_BYTES: Final = 20 * 1024 * 1024
+"""Of one pull request: more than the largest message that our broker takes, or that one would never come."""
+_COMPLETE: Final = re.compile("batch|maxbytes", re.IGNORECASE)
+_WORDS_WITH_DOMAIN: Final = 11
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One stored message. ``timestamp`` is when the stream stored it: the same at every redelivery."""
+class Delivery(msgspec.Struct, gc=False):
+    """One stored message. What the broker says of it beside its data is read only when it is asked for."""
 
     subject: str
     data: bytes
-    seq: int
-    pending: int
-    reply: str
-    headers: dict[str, str] = field(default_factory=dict)
-    timestamp: datetime = UNSTORED
-    delivered: int = 0
-    """Counts the messages that the broker sent to this consumer, from 1."""
+    reply: str = ""
+    header: bytes = b""
+    _words: list[str] | None = None
+
+    @property
+    def seq(self) -> int:
+        """Its sequence in the stream."""
+        return int(self._where[1])
+
+    @property
+    def delivered(self) -> int:
+        """Counts the messages that the broker sent to this consumer, from 1."""
+        return int(self._where[2])
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the stream stored it: the same at every redelivery."""
+        return datetime.fromtimestamp(int(self._where[3]) / 1e9, UTC)
+
+    @property
+    def pending(self) -> int:
+        """How many more messages there were when it was sent."""
+        return int(self._where[4])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return read_header(self.header) if self.header else {}
+
+    @property
+    def _where(self) -> list[str]:
+        """Of ``$JS.ACK[.domain.account].stream.consumer.DELIVERIES.SEQ.DELIVERED.TIME.PENDING[.random]``."""
+        if self._words is None:
+            words = self.reply.split(".")
+            self._words = words[4:9] if len(words) < _WORDS_WITH_DOMAIN else words[6:11]
+        return self._words
 
 
 Handler = Callable[[list[Delivery]], Awaitable[None]]
@@ -50,30 +85,81 @@ async def consume(
     handler: Handler,
     health: HealthMonitor,
     *,
-    subject: str = ">",
+    subject: str | Sequence[str] = ">",
     batch: int = 500,
+    in_flight: int = 1,
 ) -> None:
     """Work on a stream until an error; run it under ``supervise``. The durable remembers the place across restarts.
 
-    When the handler raises, nothing of its batch is acknowledged; the next run starts at the first unacknowledged one.
+    ``subject`` may be several filters; a durable that exists takes over the new ones. ``in_flight`` batches may be in
+    the handler at once: they are started and acknowledged in order, so one can wait while the next is prepared. When
+    the handler raises, nothing of its batch and of those behind it is acknowledged, and those behind it are called off;
+    the next run starts at the first unacknowledged one.
     """
+    filters = None if subject == ">" else [subject] if isinstance(subject, str) else list(subject)
     config = ConsumerConfig(
         durable_name=durable,
         ack_policy=AckPolicy.ALL,
         ack_wait=ACK_WAIT_S,
         deliver_policy=DeliverPolicy.ALL,
-        filter_subject=None if subject == ">" else subject,
-        max_ack_pending=batch * 4,
+        filter_subjects=filters,
+        max_ack_pending=2 * batch * (in_flight + 1),
     )
+    await bus.settled()
     await bus.jetstream.add_consumer(stream, config)
     await _take_back_unacknowledged(bus, stream, durable)
-    async for deliveries in pull(bus, stream, durable, batch=batch):
-        if deliveries:
-            await handler(deliveries)
-            await bus.client.publish(deliveries[-1].reply, b"+ACK")
-            CONSUMED.labels(consumer=durable).inc(len(deliveries))
-            LAG.labels(consumer=durable).set(deliveries[-1].pending)
-        health.beat(durable)
+    batches = pull(bus, stream, durable, batch=batch)
+    async with aclosing(batches), _Lane(bus, durable, handler, in_flight) as lane:
+        async for deliveries in batches:
+            if deliveries:
+                await lane.work_on(deliveries)
+            lane.check()
+            health.beat(durable)
+
+
+class _Lane:
+    """Batches in the handler, acknowledged in the order in which they came."""
+
+    def __init__(self, bus: Bus, durable: str, handler: Handler, in_flight: int) -> None:
+        self._bus, self._durable, self._handler, self._in_flight = bus, durable, handler, in_flight
+        self._works: deque[asyncio.Task[None]] = deque()
+
+    async def __aenter__(self) -> "_Lane":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for work in self._works:
+            work.cancel()
+        await asyncio.gather(*self._works, return_exceptions=True)
+
+    async def work_on(self, deliveries: list[Delivery]) -> None:
+        """Start on a batch; returns when there is room for another. Raises what a handler raised."""
+        if self._in_flight == 1:
+            await self._handler(deliveries)
+            self._acknowledge(deliveries)
+            return
+        before = self._works[-1] if self._works else None
+        self._works.append(asyncio.create_task(self._handle(deliveries, before)))
+        while len(self._works) >= self._in_flight:
+            await self._works[0]
+            self.check()
+
+    def check(self) -> None:
+        """Let go of what is done; raises what a handler raised."""
+        while self._works and self._works[0].done():
+            self._works[0].result()
+            self._works.popleft()
+
+    async def _handle(self, deliveries: list[Delivery], before: asyncio.Task[None] | None) -> None:
+        await self._handler(deliveries)
+        if before is not None:
+            await before
+        self._acknowledge(deliveries)
+
+    def _acknowledge(self, deliveries: list[Delivery]) -> None:
+        self._bus.connection.publish(deliveries[-1].reply, b"+ACK")
+        CONSUMED.labels(consumer=self._durable).inc(len(deliveries))
+        LAG.labels(consumer=self._durable).set(deliveries[-1].pending)
 
 
 async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None:
@@ -88,74 +174,95 @@ async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None
         raise UnavailableError(f"cannot reset consumer {durable}: {answer['error'].get('description')}")
 
 
-async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncIterator[list[Delivery]]:
+async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncGenerator[list[Delivery], None]:
     """Batches of what is there; an empty one at the start and every ``EXPIRES_S`` seconds, as a sign of life."""
-    queue: asyncio.Queue[Msg | None] = asyncio.Queue()
-
-    def ask_again() -> None:
-        queue.put_nowait(None)
-
-    bus.on_reconnect.add(ask_again)  # the server that comes back has forgotten our request
-    inbox = bus.client.new_inbox()
-    subscription = await bus.client.subscribe(inbox, cb=queue.put)
-    request = msgspec.json.encode({"batch": batch, "expires": int(EXPIRES_S * 1e9)})
-    subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-    wanted = expected = 0
+    requests = _Requests(bus.connection, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", batch)
+    delivered = 0
     try:
         while True:
-            if wanted <= 0:
-                await bus.client.publish(subject, request, reply=inbox)
-                wanted = batch
-                yield []
-            try:
-                async with asyncio.timeout(EXPIRES_S + 2.0):  # wait_for may swallow a cancellation on Python 3.11
-                    first = await queue.get()
-            except TimeoutError:
-                raise UnavailableError(f"the broker is silent on consumer {consumer}") from None
-            messages = [first]
-            while not queue.empty():
-                messages.append(queue.get_nowait())
-            deliveries = []
-            for message in messages:
-                if message is None or _is_status(message):
-                    wanted = 0
-                else:
-                    wanted -= 1
-                    delivery = _delivery(message)
-                    if 0 < expected < delivery.delivered - 1:
-                        raise UnavailableError(f"messages were lost on the way to {consumer}; it starts again")
-                    expected = delivery.delivered
-                    deliveries.append(delivery)
+            deliveries = requests.take()
+            if delivered and deliveries and _has_gap(delivered, deliveries):
+                raise UnavailableError(f"messages were lost on the way to {consumer}; it starts again")
+            if deliveries:
+                delivered = deliveries[-1].delivered
+            requests.renew()  # before the handler works, so that the next messages come meanwhile
             yield deliveries
+            await requests.news(consumer)
     finally:
-        bus.on_reconnect.discard(ask_again)
-        if bus.client.is_connected:
-            await subscription.unsubscribe()
+        requests.close()
 
 
-def _is_status(message: Msg) -> bool:
-    """A status instead of a message: 404, 408 (the request ended) are normal, others mean the consumer is gone."""
-    status = (message.headers or {}).get("Status") if not message.data else None
-    if status is None:
+class _Requests:
+    """The pull requests of one consumer, and what came for them. ``wanted`` counts the messages still to come."""
+
+    def __init__(self, connection: Connection, subject: str, batch: int) -> None:
+        self._connection, self._subject, self._batch = connection, subject, batch
+        self._inbox = inbox()
+        wishes = {"batch": batch, "max_bytes": MAX_BYTES, "expires": int(EXPIRES_S * 1e9)}
+        self._request = msgspec.json.encode(wishes)
+        self._wanted = 0
+        self._arrived: list[Message] = []
+        self._news = asyncio.Event()
+        self._sid = connection.subscribe(self._inbox, self._arrive)
+        self._cut = False
+        connection.on_connected.add(self._back)
+
+    def take(self) -> list[Delivery]:
+        """What has come since; raises :class:`UnavailableError` when the consumer is gone, or when something may have
+        been lost on the way."""
+        if self._cut:
+            raise UnavailableError("the connection to the broker was lost meanwhile; the consumer starts again")
+        self._news.clear()
+        arrived, self._arrived = self._arrived, []
+        deliveries = []
+        for message in arrived:
+            if message.header and not message.data and (headers := read_header(message.header)).get("Status"):
+                self._wanted -= _ended(headers, self._wanted)
+            else:
+                deliveries.append(Delivery(message.subject, message.data, message.reply, message.header))
+        self._wanted -= len(deliveries)
+        return deliveries
+
+    def renew(self) -> None:
+        while self._wanted <= self._batch:
+            self._connection.publish(self._subject, self._request, reply=self._inbox)
+            self._wanted = max(self._wanted, 0) + self._batch
+
+    async def news(self, consumer: str) -> None:
+        try:
+            async with asyncio.timeout(EXPIRES_S + 2.0):  # wait_for may swallow a cancellation on Python 3.11
+                await self._news.wait()
+        except TimeoutError:
+            raise UnavailableError(f"the broker is silent on consumer {consumer}") from None
+
+    def close(self) -> None:
+        self._connection.on_connected.discard(self._back)
+        self._connection.unsubscribe(self._sid)
+
+    def _arrive(self, message: Message) -> None:
+        self._arrived.append(message)
+        self._news.set()
+
+    def _back(self) -> None:
+        """The broker that comes back has forgotten our requests, and thinks that we have what was underway."""
+        self._cut = True
+        self._news.set()
+
+
+def _has_gap(delivered: int, deliveries: list[Delivery]) -> bool:
+    """After ``delivered``. A broker that was killed may have gone back a little: that is a repetition, not a loss."""
+    if deliveries[-1].delivered == delivered + len(deliveries):
         return False
-    if status not in {"404", "408", "100"} and not (status == "409" and _ended(message)):
-        raise UnavailableError(f"consumer: {status} {(message.headers or {}).get('Description', '')}")
-    return True
+    counts = [delivered, *(delivery.delivered for delivery in deliveries)]
+    return any(after > before + 1 for before, after in pairwise(counts))
 
 
-def _ended(message: Msg) -> bool:
-    return "batch" in str((message.headers or {}).get("Description", "")).lower()
-
-
-def _delivery(message: Msg) -> Delivery:
-    meta = message.metadata
-    return Delivery(
-        subject=message.subject,
-        data=message.data,
-        seq=meta.sequence.stream,
-        pending=meta.num_pending,
-        reply=message.reply,
-        headers=dict(message.headers or {}),
-        timestamp=meta.timestamp,
-        delivered=meta.sequence.consumer,
-    )
+def _ended(headers: dict[str, str], wanted: int) -> int:
+    """How many messages will not come any more. 404, 408 (the request ended) and a request that is complete by number
+    or by size are normal, others mean that the consumer is gone."""
+    status, description = headers["Status"], headers["Description"]
+    if status == "100":
+        return 0
+    if status not in {"404", "408"} and not (status == "409" and _COMPLETE.search(description)):
+        raise UnavailableError(f"consumer: {status} {description}")
+    return int(headers.get("Nats-Pending-Messages", wanted))

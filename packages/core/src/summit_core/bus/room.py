@@ -1,7 +1,8 @@
 """Room in the streams that refuse when full: what is durable elsewhere makes way for what comes.
 
 A stream with ``discard new`` never pushes out what nobody has worked on yet. But it also keeps what is done until its
-age limit, so at 2,000 messages a second it would be full, and refuse everything, within the hour.
+age limit, so at 2,000 messages a second it would be full, and refuse everything, within the hour. The world stream has
+no age limit, and living objects in it: it is compacted.
 """
 
 import asyncio
@@ -11,11 +12,11 @@ from typing import Final
 from nats.js.errors import NotFoundError
 
 from summit_core.bus.bus import Bus
+from summit_core.bus.compaction import FULL_FROM, compact
+from summit_core.bus.streams import WORLD
 from summit_core.observability.health import HealthMonitor
 
 LOOK_EVERY_S: Final = 5.0
-FULL_FROM: Final = 0.5
-"""Fraction of the limit. The other half holds what comes between two looks, and an outage of the reader."""
 
 
 async def make_room(bus: Bus, stream: str, reader: str) -> None:
@@ -37,6 +38,6 @@ async def keep_room(bus: Bus, readers: Mapping[str, str], health: HealthMonitor,
     """Look after streams, each with the one reader whose acknowledgement says that a message is held elsewhere."""
     while True:
         for stream, reader in readers.items():
-            await make_room(bus, stream, reader)
+            await (compact if stream == WORLD else make_room)(bus, stream, reader)
         health.beat(name)
         await asyncio.sleep(LOOK_EVERY_S)

@@ -38,13 +38,13 @@ def declared() -> list[StreamConfig]:
     return [
         _stream(
             INGEST,
-            ["observations.*", "devices.*.telemetry", "devices.*.status"],
+            ["observations.*", "observations.*.*", "devices.*.telemetry", "devices.*.status"],
             max_age_s=24 * HOUR_S,
             max_bytes=1024 * MIB,
             full=DiscardPolicy.NEW,
         ),
         _stream(OBSERVATIONS, ["validated.>"], max_age_s=72 * HOUR_S, max_bytes=2048 * MIB, full=DiscardPolicy.NEW),
-        _stream(WORLD, ["world.*.*"], max_age_s=0, max_bytes=2048 * MIB, full=DiscardPolicy.OLD),
+        _stream(WORLD, ["world.*.*"], max_age_s=0, max_bytes=2048 * MIB, full=DiscardPolicy.NEW),
         _stream(
             TASKS,
             ["tasks.*.dispatch", "tasks.*.status"],

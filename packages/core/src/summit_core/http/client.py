@@ -1,11 +1,14 @@
 """The one pooled HTTP client of a process, with the checklist's bounds and a total below the caller's deadline."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import aiohttp
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from summit_core.errors import UnavailableError, UpstreamTimeoutError
+
+KEPT_HEADERS: Final = ("Cache-Control", "Content-Location", "ETag", "Location", "Retry-After")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ async def call(
     """One request; an upstream that is away or slow becomes an error that says so without naming its address."""
     try:
         async with session.request(method, url, data=body, headers=headers) as response:
-            kept = {name: response.headers[name] for name in ("ETag", "Retry-After") if name in response.headers}
+            kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
             return Answer(response.status, await response.read(), response.content_type, kept)
     except TimeoutError:
         raise UpstreamTimeoutError(f"{upstream} did not answer in time; try again", retry_after_s=2) from None

@@ -16,10 +16,12 @@ from summit_core.model.entity import (
     Alias,
     BearingEvidence,
     Entity,
+    EntityDraft,
     EntityKind,
     Freshness,
     Health,
     Hypothesis,
+    Ignored,
     Kinematics,
     Location,
     Overridden,
@@ -48,8 +50,18 @@ from summit_core.model.operations import (
     Severity,
     Urgency,
 )
-from summit_core.model.override import OverriddenField, Override
-from summit_core.model.registration import Credential, Link, Registration
+from summit_core.model.override import Merge, OverriddenField, Override
+from summit_core.model.registration import (
+    Credential,
+    Denial,
+    Issued,
+    Link,
+    NewRegistration,
+    Registration,
+    RegistrationChange,
+    Revoke,
+    Rotate,
+)
 from summit_core.model.source import SourceAccount
 from summit_core.model.task import (
     Approval,
@@ -62,7 +74,7 @@ from summit_core.model.task import (
     Waypoint,
 )
 from summit_core.model.world import WORLD_TYPES, WorldEvent, WorldObject, WorldType
-from summit_core.model.zone import Circle, Presence, Ring, Span, Zone
+from summit_core.model.zone import Circle, Daily, Polygon, Presence, Ring, Span, Zone, ZoneDraft
 
 __all__ = [
     "OBSERVATION_KINDS",
@@ -80,18 +92,23 @@ __all__ = [
     "Circle",
     "Confidence",
     "Credential",
+    "Daily",
     "DeadLetter",
     "Decision",
+    "Denial",
     "Detection",
     "Entity",
+    "EntityDraft",
     "EntityKind",
     "Evidence",
     "Freshness",
     "Health",
     "Hotspot",
     "Hypothesis",
+    "Ignored",
     "Incident",
     "IncidentState",
+    "Issued",
     "Key",
     "Kinematics",
     "Latitude",
@@ -100,19 +117,25 @@ __all__ = [
     "Longitude",
     "Matrix2",
     "Measurement",
+    "Merge",
+    "NewRegistration",
     "Observation",
     "Overridden",
     "OverriddenField",
     "Override",
     "Plan",
+    "Polygon",
     "Position",
     "Presence",
     "Principal",
     "Registration",
+    "RegistrationChange",
     "Relation",
     "Report",
+    "Revoke",
     "Ring",
     "Role",
+    "Rotate",
     "Severity",
     "SourceAccount",
     "Span",
@@ -128,4 +151,5 @@ __all__ = [
     "WorldObject",
     "WorldType",
     "Zone",
+    "ZoneDraft",
 ]

@@ -16,6 +16,7 @@ from summit_core.model.common import (
     Name,
     Speed,
     Text,
+    TimelineEntry,
     Timestamp,
 )
 
@@ -99,6 +100,16 @@ class Overridden(Struct, frozen=True, kw_only=True, omit_defaults=True):
     automatic: Any = None
 
 
+class Ignored(Struct, frozen=True, kw_only=True):
+    """The last report that did not change the entity, and why."""
+
+    id: str
+    """Of the observation; it is recorded all the same."""
+    observed_at: Timestamp
+    at: Timestamp
+    reason: Text
+
+
 class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Three clocks: ``observed_at`` (source clock of the last information), ``heard_at`` (ours), ``updated_at`` (ours,
     when this version was written). ``owner`` is the service that writes it."""
@@ -135,7 +146,28 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     overridden: dict[str, Overridden] = {}
     """By field name; written by nobody, laid over the entity where it is read."""
     merged: tuple[str, ...] = ()
-    """Entities that an operator has declared to be this one."""
+    """Entities that an operator has declared to be this one; like ``overridden`` laid over it where it is read."""
+    ignored: Ignored | None = None
+    timeline: tuple[TimelineEntry, ...] = ()
+    """What people have done to an entity of their own: who, when, why."""
     updates: Annotated[int, Meta(ge=0)] = 0
     recording: Key | None = None
     causes: tuple[str, ...] = ()
+
+
+class EntityDraft(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What people say of an entity of their own. It stays until it is taken out, or until ``expires_at``."""
+
+    kind: Literal["asset", "sensor", "place", "hazard", "person", "structure"]
+    label: Name = ""
+    class_: Name | None = field(default=None, name="class")
+    location: Location | None = None
+    labels: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
+    aliases: Annotated[tuple[Alias, ...], Meta(max_length=100)] = ()
+    relations: Annotated[tuple[Relation, ...], Meta(max_length=100)] = ()
+    note: Text = ""
+    observed_at: Timestamp | None = None
+    """When it was so; left out: now."""
+    expires_at: Timestamp | None = None
+    reason: Text = ""
+    """Why it is said; kept in the timeline."""

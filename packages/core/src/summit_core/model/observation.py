@@ -28,8 +28,9 @@ AltitudeReference = Literal["ellipsoid", "msl", "agl"]
 Pixel = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-class Observation(Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="kind"):
-    """The envelope that every kind carries.
+class Observation(Struct, kw_only=True, frozen=True, omit_defaults=True, tag_field="kind", gc=False):
+    """The envelope that every kind carries. It cannot be part of a cycle, and thousands a second are not looked at by
+    the garbage collector.
 
     ``id`` is the idempotency key: the same id sent twice is stored once. ``seq`` counts the source's own messages, so
     that gaps are visible. ``recording`` names the recording of a replayed observation; live ones have none.

@@ -53,7 +53,8 @@ class WorldEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     at: Timestamp
     schema: Literal["summit.world/1"] = "summit.world/1"
-    reason: Literal["deleted", "expired"] | None = None
+    reason: Literal["deleted", "expired", "merged"] | None = None
+    """Of a ``delete``. ``merged`` is never written: it is how an entity leaves that an operator has merged."""
     trace: str | None = None
     causes: tuple[str, ...] = ()
     body: Raw = field(default_factory=_nothing)

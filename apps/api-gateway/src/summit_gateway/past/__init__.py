@@ -1,0 +1,1 @@
+"""The past, which fabric keeps: pictures of a moment, exports, bundles."""

@@ -1,0 +1,46 @@
+"""Validated batches as they pass through this process: decoded once, though several loops read them."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from summit_core import geo, wire
+from summit_core.model import AnyObservation
+
+OBSERVATIONS_KEPT: Final = 20_000
+
+
+class Batch(NamedTuple):
+    """Observations and, for each, its H3 cell where it has a position. Shared: nobody may change it."""
+
+    observations: Sequence[AnyObservation]
+    cells: Sequence[int | None]
+
+
+def cell_of(observation: AnyObservation) -> int | None:
+    """The H3 cell that is stored."""
+    lat, lon = observation.lat, observation.lon
+    return None if lat is None or lon is None else geo.cell(lat, lon)
+
+
+class Decoded:
+    """Remembers the batches that the validator of this process wrote, by their bytes; the oldest make way."""
+
+    def __init__(self) -> None:
+        self._batches: dict[bytes, Batch] = {}
+        self._held = 0
+
+    def remember(self, data: bytes, batch: Batch) -> None:
+        if data in self._batches:
+            return
+        self._batches[data] = batch
+        self._held += len(batch.observations)
+        while self._held > OBSERVATIONS_KEPT:
+            self._held -= len(self._batches.pop(next(iter(self._batches))).observations)
+
+    def read(self, data: bytes) -> Batch:
+        """The batch in these bytes; raises :class:`msgspec.DecodeError`."""
+        known = self._batches.get(data)
+        if known is not None:
+            return known
+        observations = wire.decode_batch(data)
+        return Batch(observations, [cell_of(one) for one in observations])

@@ -1,0 +1,125 @@
+"""Answers the broker's question, for each connection that no configured user opens: who is it, and what may it do?
+
+While nobody answers, connections go on and new ones are refused; devices try again by themselves.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from prometheus_client import Counter
+from summit_core.bus import Bus, Mirror
+from summit_core.clock import Clock
+from summit_core.errors import MalformedError
+from summit_core.observability.health import HealthMonitor
+
+from summit_fabric.registry.behind import Behind
+from summit_fabric.registry.credentials import Credentials
+from summit_fabric.registry.jwt import Issuer, Request, read_request
+from summit_fabric.registry.rights import Rights, owner_of, rights_of
+
+SUBJECT: Final = "$SYS.REQ.USER.AUTH"
+LOOP: Final = "fabric-callout"
+REFUSALS_LOGGED_A_SECOND: Final = 10
+ANSWERED = Counter("summit_device_authorisations_total", "Connections that devices asked for, by outcome", ["outcome"])
+log = structlog.get_logger(__name__)
+
+
+class Callout:
+    """``longest``: how long a connection may last, where nobody could end one (no system account).
+
+    The outcomes are ``allowed``, ``wrong``, ``revoked``, ``expired``, ``unregistered``, ``client_id`` (another's),
+    ``not_mqtt`` and ``malformed``.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        mirror: Mirror,
+        behind: Behind,
+        credentials: Credentials,
+        issuer: Issuer,
+        clock: Clock,
+        longest: timedelta | None = None,
+    ) -> None:
+        self._bus = bus
+        self._mirror = mirror
+        self._behind = behind
+        self._credentials = credentials
+        self._issuer = issuer
+        self._clock = clock
+        self._longest = longest
+        self._said = (0, 0)
+
+    async def run(self, health: HealthMonitor) -> None:
+        """Until an error; run it under ``supervise``. Begins when all that it judges by is known."""
+        await self._mirror.ready.wait()
+        await self._credentials.loaded.wait()
+        subscription = await self._bus.client.subscribe(SUBJECT, queue=LOOP, cb=self._handle)
+        try:
+            while True:  # after a cut the client subscribes again by itself
+                health.beat(LOOP)
+                await asyncio.sleep(1.0)
+        finally:
+            if self._bus.client.is_connected:
+                await subscription.unsubscribe()
+
+    async def _handle(self, message: Msg) -> None:
+        answer = self.answer(message.data)
+        if answer is None or not message.reply:
+            return
+        try:
+            await self._bus.client.publish(message.reply, answer)
+        except NatsError as error:
+            log.warning("an answer to the broker was lost; the device will ask again", error=str(error))
+
+    def answer(self, token: bytes) -> bytes | None:
+        """The signed answer; None when there is nobody to answer to."""
+        try:
+            request = read_request(token)
+        except MalformedError as error:
+            ANSWERED.labels(outcome="malformed").inc()
+            log.warning("malformed authorization request", error=error.detail)
+            return None
+        outcome, answer = self._judge(request)
+        ANSWERED.labels(outcome=outcome).inc()
+        if outcome != "allowed":
+            self._say(outcome, request)
+        return answer
+
+    def _say(self, outcome: str, request: Request) -> None:
+        """Who guesses passwords shall not fill the disk: the metric counts all, the log names a few each second."""
+        second = int(self._clock.now().timestamp())
+        self._said = (second, self._said[1] + 1 if self._said[0] == second else 1)
+        if self._said[1] <= REFUSALS_LOGGED_A_SECOND:
+            # the name is a stranger's word: cut it
+            user, client = request.connect_opts.user[:64], request.client_info.mqtt_id[:80]
+            log.warning("device refused", outcome=outcome, user=user, client=client, host=request.client_info.host)
+
+    def _judge(self, request: Request) -> tuple[str, bytes]:
+        now, device = self._clock.now(), request.connect_opts.user
+        credential = self._credentials.verify(device, request.connect_opts.password)
+        refusal = credential if isinstance(credential, str) else self._objection(request)
+        if refusal is not None or isinstance(credential, str):
+            return str(refusal), self._issuer.refuse(request, f"refused: {refusal}", now=now)
+        rights, ends = self.rights(device), credential.expires_at
+        if self._longest is not None:
+            ends = min(ends or now + self._longest, now + self._longest)
+        name = f"{device}/{credential.id}/{rights.digest}"
+        return "allowed", self._issuer.allow(request, name, rights, now=now, until=ends)
+
+    def _objection(self, request: Request) -> str | None:
+        """What stands against one whose credential is right."""
+        device = request.connect_opts.user
+        if request.client_info.type != "mqtt":
+            return "not_mqtt"
+        if device not in self._mirror.changes("registrations"):
+            return "unregistered"
+        return None if owner_of(request.client_info.mqtt_id) == device else "client_id"
+
+    def rights(self, device: str) -> Rights:
+        """What a device may do now."""
+        return rights_of(device, self._behind.of(device))

@@ -1,0 +1,70 @@
+"""``/v1/registrations``: changes only; the gateway reads from the live picture."""
+
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Path
+from starlette.requests import Request
+from starlette.responses import Response
+from summit_core import wire
+from summit_core.http.responses import json_response
+from summit_core.model import Issued, NewRegistration, Principal, Registration, RegistrationChange, Revoke, Rotate
+from summit_core.security import service_key
+from summit_core.security.permissions import Permission, require
+
+from summit_fabric.registry.service import RegistryService
+from summit_fabric.world.condition import Condition, required
+
+KeyPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
+SECRET: Final = {"Cache-Control": "no-store"}
+T = TypeVar("T")
+
+
+def registry_router(service: Callable[[], RegistryService], key: str) -> APIRouter:
+    """Every route asks for the service key, and for an administrator behind the call."""
+    router = APIRouter(prefix="/v1/registrations", tags=["registry"])
+
+    def administrator(request: Request) -> Principal:
+        principal = service_key.caller(request.headers, key)
+        require(principal, Permission.ADMINISTER)
+        return principal
+
+    Administrator = Annotated[Principal, Depends(administrator)]  # noqa: N806 (a type that closes over the key)
+
+    @router.post("", status_code=201, summary="Register a source, node or asset; its credential is shown once")
+    async def register(request: Request, who: Administrator) -> Response:
+        issued, version = await service().register(await _body(request, NewRegistration), who)
+        return _answer(issued, version, status=201)
+
+    @router.patch("/{id}", summary="Change a registration")
+    async def change(request: Request, id: KeyPath, who: Administrator) -> Response:
+        wanted = await _body(request, RegistrationChange)
+        return _answer(*await service().change(id, wanted, _condition(request), who))
+
+    @router.delete("/{id}", status_code=204, summary="Take a registration out; its credentials end")
+    async def remove(request: Request, id: KeyPath, who: Administrator) -> Response:
+        await service().remove(id, _condition(request), who)
+        return Response(status_code=204)
+
+    @router.post("/{id}/rotate", status_code=201, summary="Issue a new credential; the old ones hold a while longer")
+    async def rotate(request: Request, id: KeyPath, who: Administrator) -> Response:
+        issued, version = await service().rotate(id, await _body(request, Rotate), who)
+        return _answer(issued, version, status=201)
+
+    @router.post("/{id}/revoke", summary="End one credential, or all; who uses it is disconnected")
+    async def revoke(request: Request, id: KeyPath, who: Administrator) -> Response:
+        return _answer(*await service().revoke(id, await _body(request, Revoke), who))
+
+    return router
+
+
+async def _body(request: Request, type_: type[T]) -> T:
+    return wire.decode(await request.body() or b"{}", type_)
+
+
+def _condition(request: Request) -> Condition:
+    return required(Condition.parse(request.headers.get("if-match")))
+
+
+def _answer(body: Issued | Registration, version: int, *, status: int = 200) -> Response:
+    return json_response(body, status=status, headers=SECRET | {"ETag": f'"{version}"'})

@@ -1,0 +1,67 @@
+"""The one way in which fabric changes a registration: one write at a time, and only if something is different."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from summit_core import wire
+from summit_core.bus import Change, Mirror, WorldWriter
+from summit_core.clock import Clock
+from summit_core.errors import ConflictError
+from summit_core.ids import new_id
+from summit_core.model import Registration, WorldEvent
+
+
+class RegistrationWriter:
+    """What it has written is read at once from the mirror."""
+
+    def __init__(self, mirror: Mirror, writer: WorldWriter, source: str, clock: Clock) -> None:
+        self._mirror = mirror
+        self._writer = writer
+        self._source = source
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def change(self, key: str, to: Callable[[Registration], Registration]) -> int | None:
+        """The version after the change; None where there is no such registration (any more)."""
+        async with self._turn:
+            known = self._mirror.get("registrations", key, Registration)
+            if known is None:
+                return None
+            wanted = to(known[0])
+            return known[1] if wanted == known[0] else await self._put(wanted, expected=known[1])
+
+    def check_new(self, key: str) -> None:
+        """Raises :class:`ConflictError` where there is one of this id."""
+        if key in self._mirror.changes("registrations"):
+            raise ConflictError(f"{key} is registered already; change it, or rotate its credential")
+
+    async def add(self, registration: Registration) -> int:
+        """The version of a new one; raises :class:`ConflictError` where there is one of this id."""
+        async with self._turn:
+            self.check_new(registration.id)
+            return await self._put(registration, expected=None)
+
+    async def remove(self, key: str) -> None:
+        async with self._turn:
+            at = self._clock.now()
+            seq = await self._writer.leave("registrations", key, at=at)
+            event = WorldEvent(
+                id=new_id(), type="registrations", key=key, op="delete", source=self._source, at=at, reason="deleted"
+            )
+            self._mirror.apply(Change(seq, event))
+
+    async def _put(self, registration: Registration, *, expected: int | None) -> int:
+        at, body = self._clock.now(), registration
+        seq = await self._writer.put("registrations", body.id, body, at=at, expected=expected)
+        event = WorldEvent(
+            id=new_id(),
+            type="registrations",
+            key=body.id,
+            op="upsert",
+            source=self._source,
+            at=at,
+            body=msgspec.Raw(wire.encode(body)),
+        )
+        self._mirror.apply(Change(seq, event))
+        return seq

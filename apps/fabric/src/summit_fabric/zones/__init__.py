@@ -1,0 +1,1 @@
+"""Zones: where they lie, when they hold, and who enters and leaves them."""

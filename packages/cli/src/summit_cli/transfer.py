@@ -1,0 +1,90 @@
+"""Long answers and long requests: a file from the gateway, or to it, a piece at a time."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Final
+
+import aiohttp
+import click
+import msgspec
+
+from summit_cli import endpoints_file
+from summit_cli.endpoints_file import Endpoints
+
+PIECE: Final = 64 * 1024
+UNHURRIED: Final = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=120.0)
+STDOUT: Final = Path("-")
+
+
+async def download(endpoints: Endpoints, path: str, params: dict[str, str], output: Path) -> int:
+    """Into a file that is there only when it is whole (``-``: stdout); returns its size in bytes."""
+    if output == STDOUT:
+        return await _receive(endpoints, path, params, sys.stdout.buffer)
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            size = await _receive(endpoints, path, params, file)
+        draft.replace(output)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()
+    return size
+
+
+async def upload(endpoints: Endpoints, path: str, file: IO[bytes], media_type: str) -> Any:
+    """The decoded answer."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=UNHURRIED) as session,
+            session.post(
+                endpoints.gateway + path, data=pieces(), headers=_key(endpoints) | {"Content-Type": media_type}
+            ) as answer,
+        ):
+            content = await answer.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _away(endpoints, error) from None
+    if answer.status >= 400:
+        raise _refused(answer.status, content)
+    return msgspec.json.decode(content)
+
+
+async def _receive(endpoints: Endpoints, path: str, params: dict[str, str], file: IO[bytes]) -> int:
+    size = 0
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=UNHURRIED) as session,
+            session.get(endpoints.gateway + path, params=params, headers=_key(endpoints)) as answer,
+        ):
+            if answer.status >= 400:
+                raise _refused(answer.status, await answer.read())
+            async for piece in answer.content.iter_chunked(PIECE):
+                size += file.write(piece)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _away(endpoints, error) from None
+    return size
+
+
+def _key(endpoints: Endpoints) -> dict[str, str]:
+    return {"Authorization": f"Bearer {endpoints_file.admin_key(endpoints)}"}
+
+
+def _refused(status: int, content: bytes) -> click.ClickException:
+    try:
+        detail = msgspec.json.decode(content)["detail"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        detail = content[:200].decode(errors="replace")
+    return click.ClickException(f"the gateway refused ({status}): {detail}")
+
+
+def _away(endpoints: Endpoints, error: Exception) -> click.ClickException:
+    reason = str(error) or type(error).__name__
+    return click.ClickException(f"{endpoints.gateway} broke off or is away ({reason}); nothing is complete, try again")

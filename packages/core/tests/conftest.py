@@ -1,0 +1,6 @@
+"""Lets the tests of the bus share their harness."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not let a test import the module beside it

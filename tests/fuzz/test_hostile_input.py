@@ -1,0 +1,133 @@
+"""Whatever is sent by whatever door is accepted or dead-lettered with a reason, counted, and kills nothing.
+
+The quick form sends 2,100 inputs, the full form (``make fuzz``) 100,000: a fifth from Hypothesis strategies, the others
+seeded mutations of a corpus. After each batch the books must match: sent = stored + duplicate + rejected. When they do
+not, the inputs of the batch are sent again one by one, and the first that is not in the books is printed.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import psutil
+import pytest
+from books import Auditor
+from doors import At, HttpDoor, MqttDoor, NatsDoor, Outcome
+from hostile import Hostile, inputs, mutated
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+FROM_STRATEGIES, A_BATCH = 20, 100
+WARM_UP = 0.25
+"""Fraction of the inputs after which memory is first looked at."""
+GROWTH = 1.05
+ENOUGH_FOR_MEMORY = 50_000
+
+
+class Door(Protocol):
+    async def send(self, batch: Sequence[Hostile]) -> list[Outcome]: ...
+
+
+class Run:
+    """Sends batches and keeps the test's own books."""
+
+    def __init__(self, system: Any, auditor: Auditor, runner: asyncio.Runner, total: int) -> None:
+        self._system, self._auditor, self._runner, self._total = system, auditor, runner, total
+        self.sent: Counter[str] = Counter()
+        self.said: Counter[str] = Counter()
+        self.processes = programs(system)
+        self.memory: dict[str, float] = {}
+        self.failure = ""
+
+    def batch(self, name: str, door: Door, batch: Sequence[Hostile]) -> None:
+        """Nothing more is sent once a failure is found: Hypothesis would send the same again, which proves nothing."""
+        if self.failure:
+            return
+        wrong = self._runner.run(self._send(door, batch))
+        self.sent[name] += len(batch)
+        if wrong:
+            alone = ((one, self._runner.run(self._send(door, [one]))) for one in batch)
+            one, why = next(((one, why) for one, why in alone if why), (f"not alone but together: {batch!r}", wrong))
+            self.failure = f"by {name}: {one!r}: {why} (at first: {wrong})"
+        elif programs(self._system) != self.processes:
+            self.failure = f"by {name}: a process died on one of {batch!r}"
+        if not self.memory and sum(self.sent.values()) >= WARM_UP * self._total:
+            self.memory = memory_of(self.processes)
+
+    async def _send(self, door: Door, batch: Sequence[Hostile]) -> str:
+        """Empty when the books match, else how they do not."""
+        before = await self._auditor.read()
+        outcomes = await door.send(batch)
+        least, most = sum(one.least for one in outcomes), sum(one.most for one in outcomes)
+        self.said.update(f"{one.at.value}" for one in outcomes)
+        books = await self._auditor.settled(before, least, most)
+        shown = books.received - before.received
+        if books.agree and least <= shown <= most:
+            return ""
+        differ = await self._auditor.differences()
+        return f"{least} to {most} must be in the books, {shown} are; {books}; account and rows differ for {differ}"
+
+
+def programs(system: Any) -> dict[str, int]:
+    """Process id of each program; another one after a restart."""
+    noted = json.loads((system.state_dir / "processes.json").read_text())
+    return {one["name"]: one["pid"] for one in noted}
+
+
+def memory_of(processes: dict[str, int]) -> dict[str, float]:
+    """Resident memory, MB, of each program; of PostgreSQL without what its processes share."""
+    found = {}
+    for name, pid in processes.items():
+        tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        found[name] = round(sum(one.memory_full_info().uss for one in tree) / 2**20, 1)
+    return found
+
+
+@pytest.mark.timeout(3600)
+def test_every_input_is_accepted_or_refused_with_a_reason(system: Any, request: pytest.FixtureRequest) -> None:
+    total, first_seed = request.config.getoption("--inputs"), request.config.getoption("--fuzz-seed")
+    auditor = Auditor(system.endpoints, system.key)
+    doors: dict[str, Door] = {
+        "mqtt": MqttDoor(system.endpoints["mqtt"]),
+        "nats": NatsDoor(system.endpoints["nats"]),
+        "http": HttpDoor(system.endpoints["gateway"], system.key),
+    }
+    with asyncio.Runner() as runner:
+        run = Run(system, auditor, runner, total)
+        shower(run, doors, max(1, total // A_BATCH), first_seed)()
+        assert not run.failure, run.failure
+        reasons = runner.run(auditor.reasons())
+        denied = runner.run(auditor.denied(run.said[At.DENIED.value]))
+    after = memory_of(run.processes)
+    grown = {name: round(after[name] / before, 3) for name, before in run.memory.items() if before}
+    figures = {"seed": first_seed, "sent": run.sent, "outcomes": run.said, "reasons": reasons, "growth": grown}
+    print(json.dumps(figures | {"memory_mb": after, "growth_bar": GROWTH}))
+    assert denied == run.said[At.DENIED.value], f"{denied} counted of {run.said} that the broker denied"
+    assert sum(run.sent.values()) >= total
+    assert sum(run.said.values()) >= total
+    if total >= ENOUGH_FOR_MEMORY:
+        assert max(grown.values()) <= GROWTH, f"memory grew: {grown}"
+
+
+def shower(run: Run, doors: dict[str, Door], batches: int, first_seed: int) -> Callable[[], None]:
+    """``batches`` batches, to each door in turn."""
+    numbers = iter(range(batches * 2))
+
+    @seed(first_seed)
+    @settings(
+        max_examples=batches,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(made=st.lists(inputs, min_size=FROM_STRATEGIES, max_size=FROM_STRATEGIES))
+    def pour(made: list[Hostile]) -> None:
+        number = next(numbers)
+        name = list(doors)[number % len(doors)]
+        seeded = mutated(first_seed * 1_000_000 + number, A_BATCH - FROM_STRATEGIES, number * A_BATCH)
+        run.batch(name, doors[name], [*made, *seeded])
+
+    return pour

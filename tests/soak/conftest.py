@@ -1,0 +1,23 @@
+"""The system of the end-to-end tests, under a load that does not end."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1] / "bench"))  # its devices
+
+_spec = importlib.util.spec_from_file_location("e2e_fixtures", HERE.parent / "e2e" / "conftest.py")
+assert _spec is not None and _spec.loader is not None
+_e2e = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_e2e)
+
+launch, system, api, eventually = _e2e.launch, _e2e.system, _e2e.api, _e2e.eventually
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seconds", type=float, default=600.0, help="how long the load lasts, after the warm-up")
+    parser.addoption("--rate", type=float, default=1_000.0, help="observations a second")
+    parser.addoption("--warm-up", type=float, default=60.0, help="seconds of load before memory is first looked at")
