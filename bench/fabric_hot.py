@@ -22,8 +22,9 @@ from summit_fabric.accounts import Ledger
 from summit_fabric.decoded import Batch
 from summit_fabric.entities import absorb
 from summit_fabric.held import Held
-from summit_fabric.judge import Verdict, judge_into
-from summit_fabric.store import entries_of, observation_rows
+from summit_fabric.judge import Verdict, judge_into, judge_plain
+from summit_fabric.rows import copied
+from summit_fabric.store import entries_of
 from summit_fabric.worker import encoded_in_parts, input_of, partitioned
 
 SOURCES = 500
@@ -83,14 +84,15 @@ def measure(observations: int, rounds: int) -> dict[str, float]:
         verdict = Verdict()
         for delivery in deliveries:
             delivery._words = None  # as it comes: not read yet
-            judge_into(input_of(delivery), verdict)
+            if not judge_plain(delivery.subject, delivery.data, delivery.moment, verdict):
+                judge_into(input_of(delivery), verdict)
         return verdict
 
     accepted = costs.of("judge", judge).accepted
     groups = costs.of("partition", lambda: list(partitioned(accepted)))
     parts = costs.of("encode", lambda: [part for _, group in groups for part in encoded_in_parts(group)])
     costs.of("decode (only what another process wrote)", lambda: [wire.decode_batch(data) for data, _ in parts])
-    costs.of("rows", lambda: [row for _, part in parts for row in observation_rows(part)])
+    costs.of("rows as COPY takes them", lambda: copied(part for _, part in parts))
     batches = [(deliveries[index], Batch(part.observations, part.cells)) for index, (_, part) in enumerate(parts)]
 
     def enter() -> list[Ledger]:

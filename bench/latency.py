@@ -39,6 +39,7 @@ BARS = (
     Bar("rates.1000.frame_p50_ms", 0.0, 5.0),
     Bar("rates.1000.frame_p99_ms", 0.0, 40.0),
     Bar("rates.1000.recorded_p99_ms", 0.0, 150.0),
+    Bar("rates.1000.never_seen", 0, 0),
 )
 
 

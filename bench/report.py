@@ -43,11 +43,16 @@ def finish(name: str, result: Mapping[str, Any], bars: Sequence[Bar], targets: S
     missed, open_targets = _missed(result, bars), _missed(result, targets)
     whole = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds")} | dict(result)
     whole |= {"bars": [list(bar) for bar in bars], "missed": missed, "targets_not_met": open_targets}
-    text = json.dumps(whole, indent=1)
-    print(text)
+    print(keep(name, whole))
+    return 1 if missed else 0
+
+
+def keep(name: str, result: Mapping[str, Any]) -> str:
+    """Write a result down; returns its text."""
+    text = json.dumps(result, indent=1)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text + "\n")
-    return 1 if missed else 0
+    return text
 
 
 def _missed(result: Mapping[str, Any], bars: Sequence[Bar]) -> list[str]:

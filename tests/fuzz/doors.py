@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import Enum
+from itertools import count
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -59,8 +60,8 @@ def array_length(payload: bytes) -> tuple[int, int]:
         return 1, 1
     for decode in (lambda data: msgspec.json.decode(data, type=list[msgspec.Raw]), json.loads):
         with suppress(ValueError, RecursionError):
-            count = len(decode(payload)) or 1
-            return (count if decode is not json.loads and _is_text(payload) else 1), count
+            items = len(decode(payload)) or 1
+            return (items if decode is not json.loads and _is_text(payload) else 1), items
     return 1, 1
 
 
@@ -77,6 +78,8 @@ class MqttDoor:
 
     def __init__(self, broker: dict[str, Any]) -> None:
         self._broker = broker
+        self._numbers = count()
+        """A client that has another's name takes its place."""
 
     async def send(self, batch: Sequence[Hostile]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -95,8 +98,9 @@ class MqttDoor:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(self._broker["host"], self._broker["port"])
-        words = (b"fuzz", self._broker["username"].encode(), self._broker["password"].encode())
-        writer.write(_packet(0x10, _string(b"MQTT") + b"\x04\xc2\0\0" + b"".join(map(_string, words))))
+        words = (f"fuzz-{next(self._numbers)}", self._broker["username"], self._broker["password"])
+        named = b"".join(_string(word.encode()) for word in words)
+        writer.write(_packet(0x10, _string(b"MQTT") + b"\x04\xc2\0\0" + named))
         answer = await reader.readexactly(4)
         assert answer[3] == 0, f"the broker refused us: {answer.hex()}"
         return reader, writer

@@ -18,8 +18,10 @@ from doors import At, HttpDoor, MqttDoor, NatsDoor, Outcome
 from hostile import Hostile, inputs, mutated
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from report import keep, machine
 
-FROM_STRATEGIES, A_BATCH = 20, 100
+FROM_STRATEGIES, A_BATCH, LANES = 20, 100, 4
+"""Of each batch a fifth is from the strategies; it goes by so many connections at once."""
 WARM_UP = 0.25
 """Fraction of the inputs after which memory is first looked at."""
 GROWTH = 1.05
@@ -59,7 +61,8 @@ class Run:
     async def _send(self, door: Door, batch: Sequence[Hostile]) -> str:
         """Empty when the books match, else how they do not."""
         before = await self._auditor.read()
-        outcomes = await door.send(batch)
+        sent = await asyncio.gather(*(door.send(batch[lane::LANES]) for lane in range(min(LANES, len(batch)))))
+        outcomes = [one for lane in sent for one in lane]
         least, most = sum(one.least for one in outcomes), sum(one.most for one in outcomes)
         self.said.update(f"{one.at.value}" for one in outcomes)
         books = await self._auditor.settled(before, least, most)
@@ -102,8 +105,18 @@ def test_every_input_is_accepted_or_refused_with_a_reason(system: Any, request: 
         denied = runner.run(auditor.denied(run.said[At.DENIED.value]))
     after = memory_of(run.processes)
     grown = {name: round(after[name] / before, 3) for name, before in run.memory.items() if before}
-    figures = {"seed": first_seed, "sent": run.sent, "outcomes": run.said, "reasons": reasons, "growth": grown}
-    print(json.dumps(figures | {"memory_mb": after, "growth_bar": GROWTH}))
+    figures = {
+        "machine": machine(),
+        "seed": first_seed,
+        "sent": run.sent,
+        "outcomes": run.said,
+        "reasons": reasons,
+        "growth": grown,
+    }
+    figures |= {"memory_mb": after, "growth_bar": GROWTH}
+    print(json.dumps(figures))
+    if total >= ENOUGH_FOR_MEMORY:
+        keep("fuzz", figures)
     assert denied == run.said[At.DENIED.value], f"{denied} counted of {run.said} that the broker denied"
     assert sum(run.sent.values()) >= total
     assert sum(run.said.values()) >= total

@@ -1,6 +1,7 @@
 """The store against the real PostgreSQL: migrations are repeatable, batches idempotent, a lost server is survived."""
 
 import asyncio
+import struct
 from datetime import UTC, datetime
 
 import asyncpg
@@ -74,6 +75,19 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.M
 OBSERVED = ("id", "t", "received_at", "source", "kind", "body")
 
 
+def copy_of(rows: list[tuple[str, datetime, datetime, str, str, str]]) -> bytes:
+    """The rows in COPY's binary format."""
+    made = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+    for identifier, *times, source, kind, body in rows:
+        fields = [bytes.fromhex(identifier.replace("-", ""))]
+        fields += [
+            struct.pack(">q", int((at - datetime(2000, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)) for at in times
+        ]
+        fields += [text.encode() for text in (source, kind, body)]
+        made += struct.pack(">h", len(fields)) + b"".join(struct.pack(">i", len(one)) + one for one in fields)
+    return made + b"\xff\xff"
+
+
 @pytest.mark.parametrize("careful", [False, True])
 async def test_what_was_there_before_is_told_and_what_is_twice_in_a_batch_is_stored_once(
     database_url: str, careful: bool
@@ -85,7 +99,9 @@ async def test_what_was_there_before_is_told_and_what_is_twice_in_a_batch_is_sto
         for batch, known in ((ids[:2], None), (ids[2:3] * 2, []), (ids[1:] * 2, ids[1:3]), ([], None)):
             async with connection.transaction():
                 rows = [(identifier, at, at, "s", "report", "{}") for identifier in batch]
-                before = await insert_new(connection, "observations", OBSERVED, rows, key=("t", "id"), careful=careful)
+                before = await insert_new(
+                    connection, "observations", OBSERVED, copy_of(rows), rows.copy, key=("t", "id"), careful=careful
+                )
             assert (before is None) == (known is None)
             assert {(time, str(identifier)) for time, identifier in before or ()} == {(at, one) for one in known or ()}
         assert await connection.fetchval("SELECT count(*) FROM observations") == 4

@@ -99,9 +99,10 @@ class Held:
 
     def must_write(self, now: datetime) -> bool:
         """Whether the present version says something new, or only its clocks do and have waited long enough."""
-        if self.written is None or substance(self.entity) != substance(self.written):
+        entity, written = self.entity, self.written
+        if written is None or entity.location != written.location or substance(entity) != substance(written):
             return True
-        return self.changed and now - self.written.updated_at >= CLOCKS_EVERY
+        return self.changed and now - written.updated_at >= CLOCKS_EVERY
 
     def _ignore(self, observation: AnyObservation, newer: datetime) -> None:
         at = observation.received_at or observation.observed_at

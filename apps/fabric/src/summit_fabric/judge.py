@@ -74,6 +74,19 @@ def judge(message: Input) -> Verdict:
     return verdict
 
 
+def judge_plain(subject: str, data: bytes, at: datetime, verdict: Verdict) -> bool:
+    """Nearly all that comes: one observation that holds. False, and nothing added, for whatever needs a closer look."""
+    route = route_of(subject)
+    if route.kind is None or data[:1] != b"{":
+        return False
+    try:
+        observation = wire.decode_observation(data, now=at, kind=route.kind, source=route.device)
+    except InputError:
+        return False
+    verdict.accepted.append(observation)
+    return True
+
+
 def judge_into(message: Input, verdict: Verdict) -> None:
     """Add what one message comes to."""
     route = route_of(message.subject)

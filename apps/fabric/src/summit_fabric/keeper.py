@@ -32,6 +32,8 @@ DENSE_FROM: Final = 4000
 """Observations a second. Of all entities together so many writes: when there are more entities, each is written less
 often, and less often still when the processors have the observations themselves to deal with."""
 PACE_S: Final = 0.02
+BUSY_S: Final = 0.1
+"""After so long without observations there is nothing to save processors for: what waits is written."""
 TICK_S: Final = 1.0
 HEARD_KEPT: Final = 50_000
 TIMER: Final = "fabric-freshness"
@@ -63,6 +65,8 @@ class Keeper:
         self._loaded = False
         self._pause_s = WRITE_EVERY_S
         self._taken = 0
+        self._taken_at = 0.0
+        """The loop's time when observations last came."""
         self._waiting: dict[str, Held] = {}
 
     async def load(self) -> None:
@@ -82,7 +86,8 @@ class Keeper:
                 held = self._take(one)
                 if held is not None:
                     touched[one.source] = held
-        since = asyncio.get_running_loop().time() - self._pause_s
+        self._taken_at = asyncio.get_running_loop().time()
+        since = self._taken_at - self._pause_s
         later = {source: held for source, held in touched.items() if held.looked_at > since}
         await self._write([held for held in touched.values() if held.looked_at <= since])
         if later:
@@ -99,7 +104,9 @@ class Keeper:
     async def pace(self, health: HealthMonitor) -> None:
         """Write those that speak faster than they are written, each when its time has come."""
         while True:
-            since = asyncio.get_running_loop().time() - self._pause_s
+            now = asyncio.get_running_loop().time()
+            busy = now - self._taken_at < BUSY_S
+            since = now - (self._pause_s if busy else WRITE_EVERY_S)
             due = {source: held for source, held in self._waiting.items() if held.looked_at <= since}
             if due:
                 await self._write_waiting(due)

@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from summit_core import wire
 from summit_core.bus import Delivery
 from summit_core.model import AnyObservation, DeadLetter
 from summit_core.observability.metrics import DUPLICATE, STORED
 from summit_core.store import Pool, insert_ignoring_duplicates, insert_new
 
-from summit_fabric import accounts
+from summit_fabric import accounts, rows
 from summit_fabric.books import Books, Entered
 from summit_fabric.decoded import Batch
 from summit_fabric.partitions import Partitions
 
-OBSERVATION_COLUMNS: Final = ("id", "t", "received_at", "source", "kind", "seq", "h3", "recording", "body")
 LETTER_COLUMNS: Final = ("id", "at", "door", "subject", "code", "message", "field", "source", "size", "payload")
 CAREFUL_BATCHES: Final = 20
 """After a duplicate more of them are likely: so many batches go the way that expects them."""
@@ -32,13 +30,16 @@ class Store:
     async def record(self, batches: Sequence[tuple[Delivery, Batch]]) -> None:
         """Store observations, and enter them into their sources' accounts: each message exactly once, also when it
         comes again because we died before we acknowledged it."""
-        rows = [row for _, batch in batches for row in observation_rows(batch)]
+        parts = [batch for _, batch in batches]
+        copied = rows.copied(parts)
         async with self._books.turn:
-            await self._partitions.make_for(row[1] for row in rows)
+            await self._partitions.make_for(one.observed_at for batch in parts for one in batch.observations)
             async with self._pool.acquire() as connection, connection.transaction():
                 self._careful = max(0, self._careful - 1)
                 before = await insert_new(
-                    connection, "observations", OBSERVATION_COLUMNS, rows, key=("t", "id"), careful=self._careful > 0
+                    *(connection, "observations", rows.COLUMNS, copied, lambda: list(rows.values(parts))),
+                    key=("t", "id"),
+                    careful=self._careful > 0,
                 )
                 entered = await self._books.open(connection)
                 entries = entries_of(batches, before, entered)
@@ -57,8 +58,10 @@ class Store:
         """Store dead letters; those that are new are charged to their sources."""
         async with self._books.turn:
             async with self._pool.acquire() as connection, connection.transaction():
-                rows = [tuple(getattr(letter, name) for name in LETTER_COLUMNS) for letter in letters]
-                new = await insert_ignoring_duplicates(connection, "dead_letters", LETTER_COLUMNS, rows, returning="id")
+                found = [tuple(getattr(letter, name) for name in LETTER_COLUMNS) for letter in letters]
+                new = await insert_ignoring_duplicates(
+                    connection, "dead_letters", LETTER_COLUMNS, found, returning="id"
+                )
                 fresh = {str(identifier) for identifier in new}
                 charged = [letter for letter in {one.id: one for one in letters}.values() if letter.id in fresh]
                 await self._books.open(connection)
@@ -68,11 +71,6 @@ class Store:
                     ledgers[source] = accounts.refuse(ledgers[source], letter)
                 await self._books.write(connection, ledgers.values(), max(letter.at for letter in letters))
             self._books.settle(ledgers.values())
-
-
-def storable(data: bytes) -> bytes:
-    """JSON without the character U+0000, which PostgreSQL cannot hold: it becomes U+FFFD, the replacement."""
-    return data.replace(b"\\u0000", b"\\ufffd")
 
 
 def entries_of(
@@ -107,21 +105,3 @@ def entries_of(
                 new.append(key not in stored)
             stored.add(key)
     return groups
-
-
-def observation_rows(batch: Batch) -> list[tuple[Any, ...]]:
-    """As ``OBSERVATION_COLUMNS``."""
-    return [
-        (
-            one.id,
-            one.observed_at,
-            one.received_at or one.observed_at,
-            one.source,
-            wire.kind_of(one),
-            one.seq,
-            cell,
-            one.recording,
-            storable(wire.encode(one)).decode(),
-        )
-        for one, cell in zip(batch.observations, batch.cells, strict=True)
-    ]

@@ -16,9 +16,10 @@ from summit_core.model import AnyObservation, DeadLetter
 from summit_core.observability.metrics import ACCEPTED, RECEIVED, REJECTED
 
 from summit_fabric.decoded import Batch, Decoded, cell_of
-from summit_fabric.judge import Door, Input, Verdict, door_of, judge_into
+from summit_fabric.judge import Door, Input, Verdict, door_of, judge_into, judge_plain
 from summit_fabric.resume import THROUGH, published_unacknowledged
-from summit_fabric.store import Store, storable
+from summit_fabric.rows import storable
+from summit_fabric.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +48,14 @@ class Validator:
     async def handle(self, deliveries: list[Delivery]) -> None:
         verdict = Verdict()
         good: Counter[Door] = Counter()
-        for message in map(input_of, deliveries):
+        for delivery in deliveries:
             before = len(verdict.accepted)
-            judge_into(message, verdict)
-            good[message.door] += len(verdict.accepted) - before
+            if delivery.header or not judge_plain(delivery.subject, delivery.data, delivery.moment, verdict):
+                message = input_of(delivery)
+                judge_into(message, verdict)
+                good[message.door] += len(verdict.accepted) - before
+            else:
+                good["nats"] += 1
         first, last = deliveries[0], deliveries[-1]
         name = f"validated-{first.timestamp.timestamp()}-{first.seq}-{last.seq}"
         messages: list[Outgoing | tuple[str, bytes, str | None]] = []
@@ -118,25 +123,33 @@ def input_of(delivery: Delivery) -> Input:
 
 def partitioned(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, Batch]]:
     """Batches by place and kind, each in the order given. When they lie far apart, the few of a cell go together."""
-    cells = [cell_of(one) for one in observations]
-    keys: list[tuple[int | str, str]] = [
-        (NOWHERE if cell is None else partition(cell), wire.kind_of(one))
-        for one, cell in zip(observations, cells, strict=True)
-    ]
-    counts = Counter(keys)
-    if len(counts) > SUBJECTS_A_BATCH:
-        keys = [
-            (MIXED, kind) if counts[where, kind] < A_FEW and where != NOWHERE else (where, kind) for where, kind in keys
-        ]
     groups: dict[tuple[int | str, str], tuple[list[AnyObservation], list[int | None]]] = {}
-    for key, one, cell in zip(keys, observations, cells, strict=True):
+    for one in observations:
+        cell = cell_of(one)
+        key = (NOWHERE if cell is None else partition(cell), wire.kind_of(one))
         group = groups.get(key)
         if group is None:
             group = groups[key] = ([], [])
         group[0].append(one)
         group[1].append(cell)
+    if len(groups) > SUBJECTS_A_BATCH:
+        few = {key for key, (members, _) in groups.items() if len(members) < A_FEW and key[0] != NOWHERE}
+        yield from _mixed([one for one in observations if _key_of(one) in few])
+        groups = {key: group for key, group in groups.items() if key not in few}
     for key, group in groups.items():
         yield validated(*key), Batch(*group)
+
+
+def _mixed(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, Batch]]:
+    """By kind alone."""
+    for kind in dict.fromkeys(map(wire.kind_of, observations)):
+        members = [one for one in observations if wire.kind_of(one) == kind]
+        yield validated(MIXED, kind), Batch(members, [cell_of(one) for one in members])
+
+
+def _key_of(observation: AnyObservation) -> tuple[int | str, str]:
+    cell = cell_of(observation)
+    return NOWHERE if cell is None else partition(cell), wire.kind_of(observation)
 
 
 def encoded_in_parts(batch: Batch) -> Iterator[tuple[bytes, Batch]]:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from summit_core.errors import ErrorCode, InputError, MalformedError, TooLargeEr
 from summit_core.ids import derived_id
 from summit_core.model import OBSERVATION_KINDS, AnyObservation
 from summit_core.model import observation as kinds
+from summit_core.model.common import KEY_MEANS, KEY_PATTERN, UUID_PATTERN
 
 MAX_MESSAGE_BYTES = 256 * 1024
 MAX_CLOCK_AHEAD = timedelta(minutes=5)
@@ -47,6 +49,7 @@ _decoders: dict[tuple[Media, str | None], _Decoder] = {
 }
 _batch_encoder = msgspec.msgpack.Encoder()
 _batch_decoder = msgspec.msgpack.Decoder(list[AnyObservation])
+_key, _uuid = re.compile(KEY_PATTERN[:-1]), re.compile(UUID_PATTERN[:-1])
 _path = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _split_json = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _split_msgpack = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
@@ -183,6 +186,7 @@ def _stamp(observation: AnyObservation, content: bytes, now: datetime) -> None:
             raise _out_of_time("no such time in UTC") from None
         force_setattr(observation, "observed_at", at)
     _check_time(at, now)
+    _check_names(observation)
     if type(observation) is kinds.Position and observation.cov_m2 is not None:
         _check_covariance(observation.cov_m2)
     if observation.id is None:
@@ -285,6 +289,20 @@ def _check_time(at: datetime, now: datetime) -> None:
         )
     if at < EARLIEST:
         raise _out_of_time("before 1990; is the clock set?")
+
+
+def _check_names(observation: AnyObservation) -> None:
+    """What ``WireKey`` and ``WireUuid`` leave to us."""
+    if not _is_key(observation.source):
+        raise InputError(f"source: {observation.source[:70]!r}; send {KEY_MEANS}", field="source")
+    identifier = observation.id
+    if identifier is not None and _uuid.fullmatch(identifier) is None:
+        raise InputError("id: not a UUID in lower case; send one, or leave it out and get one", field="id")
+
+
+@lru_cache(maxsize=65_536)
+def _is_key(text: str) -> bool:
+    return _key.fullmatch(text) is not None
 
 
 def _out_of_time(fix: str) -> InputError:

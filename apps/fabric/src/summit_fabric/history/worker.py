@@ -13,7 +13,7 @@ from summit_core.observability.health import HealthMonitor
 
 from summit_fabric.history.store import HistoryStore
 from summit_fabric.history.version import Version, read
-from summit_fabric.store import storable
+from summit_fabric.rows import storable
 
 log = structlog.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 
 MODELS: Final = 2
 XX, XY, YY, XU, XV, YU, YV, UU, UV, VV = range(10)
@@ -35,6 +36,10 @@ class Arrays:
     confirmed: Ints
     seen_at: Floats
     """Time of the last detection that was more likely its own than not."""
+    born: Floats
+    """Time of the scan it began in; with ``origin`` it orders the rows, whatever order the scans came in."""
+    origin: Ints
+    """Key of the detection it began at."""
     count: int = 0
 
     @classmethod
@@ -49,6 +54,8 @@ class Arrays:
             id=np.zeros(capacity, np.int64),
             confirmed=np.zeros(capacity, np.int64),
             seen_at=np.zeros(capacity),
+            born=np.zeros(capacity),
+            origin=np.zeros(capacity, np.int64),
         )
 
     def make_room(self, more: int) -> None:
@@ -65,6 +72,38 @@ class Arrays:
         """The tracks alone, without the room."""
         kept = {name: getattr(self, name)[: self.count].copy() for name in COLUMNS}
         return Arrays(**kept, count=self.count)
+
+    def select(self, rows: Ints) -> "Arrays":
+        """Some of the tracks, in the order of their birth."""
+        rows = rows[np.lexsort((self.origin[rows], self.born[rows]))]
+        return Arrays(**{name: getattr(self, name)[rows] for name in COLUMNS}, count=len(rows))
+
+    def arrange(self, first: int = 0) -> None:
+        """Put the rows from ``first`` on into the order of their birth, where they are not."""
+        born, origin = self.born[first : self.count], self.origin[first : self.count]
+        step, later = np.diff(born), np.diff(origin)
+        if np.any((step < 0) | ((step == 0) & (later < 0))):
+            order = np.lexsort((origin, born))
+            for name in COLUMNS:
+                getattr(self, name)[first : self.count] = getattr(self, name)[first : self.count][order]
+
+    def replace(self, rows: Ints, fresh: "Arrays") -> None:
+        """``fresh`` in the place of ``rows`` (ascending). The order of the rows is lost."""
+        both = min(len(rows), fresh.count)
+        more = fresh.count - both
+        self.make_room(more)
+        kept = np.delete(np.arange(self.count), rows[both:]) if len(rows) > both else None
+        for name in COLUMNS:
+            column, new = getattr(self, name), getattr(fresh, name)
+            column[rows[:both]] = new[:both]
+            column[self.count : self.count + more] = new[both : fresh.count]
+        self.count += more
+        if kept is not None:
+            tail, holes = kept[kept >= len(kept)], rows[both:][rows[both:] < len(kept)]
+            for name in COLUMNS:
+                column = getattr(self, name)
+                column[holes] = column[tail]
+            self.count = len(kept)
 
 
 COLUMNS: Final = tuple(f.name for f in fields(Arrays) if f.name != "count")

@@ -32,16 +32,18 @@ UNRECORDED = Counter("summit_world_versions_unrecorded_total", "Replaced version
 _UNITS: Final = {"h": "hours", "m": "minutes", "s": "seconds"}
 
 
-async def compact(bus: Bus, stream: str, reader: str) -> None:
-    """When the stream is half full, let the older half go, as far as ``reader`` has acknowledged it."""
+async def compact(bus: Bus, stream: str, *readers: str) -> None:
+    """When the stream is half full, let the older half go, as far as all readers have acknowledged it. The first of
+    them is the one that records."""
     info = await bus.jetstream.stream_info(stream)
     state, limit = info.state, info.config.max_bytes or 0
     if state.bytes <= FULL_FROM * limit:
         return
-    recorded = await _acknowledged(bus, stream, reader)
+    floors = [await acknowledged(bus, stream, reader) for reader in readers]
+    recorded = floors[0]
     crowded = state.bytes > NEARLY_FULL * limit
     middle = (state.first_seq + state.last_seq) // 2
-    until = middle if crowded else min(middle, recorded)
+    until = middle if crowded else min(middle, *floors)
     if until < state.first_seq:
         return
     if crowded:  # else a stream that is full would refuse the very copies that make room in it
@@ -57,10 +59,11 @@ async def compact(bus: Bus, stream: str, reader: str) -> None:
     log.info("stream compacted", stream=stream, until=until, copied=copied, at_most_unrecorded=lost)
 
 
-async def _acknowledged(bus: Bus, stream: str, reader: str) -> int:
+async def acknowledged(bus: Bus, stream: str, reader: str) -> int:
+    """The sequence up to which a durable consumer has acknowledged everything; 0 for one that has never run."""
     try:
         floor = (await bus.jetstream.consumer_info(stream, reader)).ack_floor
-    except NotFoundError:  # it has never run
+    except NotFoundError:
         return 0
     return floor.stream_seq if floor else 0
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -31,6 +32,8 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 """Of one pull request: more than the largest message that our broker takes, or that one would never come."""
 _COMPLETE: Final = re.compile("batch|maxbytes", re.IGNORECASE)
 _WORDS_WITH_DOMAIN: Final = 11
+_DOTS: Final = 8
+"""Of an acknowledgement subject without a domain."""
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -58,6 +61,12 @@ class Delivery(msgspec.Struct, gc=False):
         return datetime.fromtimestamp(int(self._where[3]) / 1e9, UTC)
 
     @property
+    def moment(self) -> datetime:
+        """``timestamp`` to the millisecond, for whoever reads that of every message: most share it with the last."""
+        words = self.reply.rsplit(".", 2) if self.reply.count(".") == _DOTS else ["", self._where[3]]
+        return _millisecond(int(words[1]) // 1_000_000)
+
+    @property
     def pending(self) -> int:
         """How many more messages there were when it was sent."""
         return int(self._where[4])
@@ -73,6 +82,11 @@ class Delivery(msgspec.Struct, gc=False):
             words = self.reply.split(".")
             self._words = words[4:9] if len(words) < _WORDS_WITH_DOMAIN else words[6:11]
         return self._words
+
+
+@lru_cache(maxsize=64)
+def _millisecond(since_1970: int) -> datetime:
+    return datetime.fromtimestamp(since_1970 / 1000, UTC)
 
 
 Handler = Callable[[list[Delivery]], Awaitable[None]]
@@ -121,8 +135,9 @@ class _Lane:
     """Batches in the handler, acknowledged in the order in which they came."""
 
     def __init__(self, bus: Bus, durable: str, handler: Handler, in_flight: int) -> None:
-        self._bus, self._durable, self._handler, self._in_flight = bus, durable, handler, in_flight
+        self._bus, self._handler, self._in_flight = bus, handler, in_flight
         self._works: deque[asyncio.Task[None]] = deque()
+        self._consumed, self._lag = CONSUMED.labels(consumer=durable), LAG.labels(consumer=durable)
 
     async def __aenter__(self) -> "_Lane":
         return self
@@ -158,8 +173,8 @@ class _Lane:
 
     def _acknowledge(self, deliveries: list[Delivery]) -> None:
         self._bus.connection.publish(deliveries[-1].reply, b"+ACK")
-        CONSUMED.labels(consumer=self._durable).inc(len(deliveries))
-        LAG.labels(consumer=self._durable).set(deliveries[-1].pending)
+        self._consumed.inc(len(deliveries))
+        self._lag.set(deliveries[-1].pending)
 
 
 async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None:

@@ -21,7 +21,8 @@ from summit_core.model.common import (
     Speed,
     Text,
     Timestamp,
-    Uuid,
+    WireKey,
+    WireUuid,
 )
 
 AltitudeReference = Literal["ellipsoid", "msl", "agl"]
@@ -36,9 +37,9 @@ class Observation(Struct, kw_only=True, frozen=True, omit_defaults=True, tag_fie
     that gaps are visible. ``recording`` names the recording of a replayed observation; live ones have none.
     """
 
-    source: Key
+    source: WireKey
     observed_at: Timestamp
-    id: Uuid | None = None
+    id: WireUuid | None = None
     schema: Literal["summit.observation/1"] = "summit.observation/1"
     seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     received_at: Timestamp | None = None

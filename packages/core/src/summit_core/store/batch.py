@@ -3,7 +3,8 @@
 They work inside the caller's transaction. ``table``, ``columns`` and ``key`` are ours, never a caller's input.
 """
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -26,27 +27,29 @@ async def insert_new(
     connection: asyncpg.Connection,
     table: str,
     columns: Sequence[str],
-    records: Sequence[Sequence[Any]],
+    copied: bytes,
+    records: Callable[[], Sequence[Sequence[Any]]],
     *,
     key: Sequence[str],
     careful: bool = False,
 ) -> set[tuple[Any, ...]] | None:
     """Insert records that are most likely new; returns None when all were, else the keys that were there before.
 
-    A plain COPY costs the server half of what the way through a temporary table does, so that way is gone only when
-    the first one meets a duplicate, or when ``careful`` says that this is likely. Of several with one key within the
-    records, the first is stored.
+    ``copied`` are the records in COPY's binary format, ``records`` makes them as values. A plain COPY costs the server
+    half of what the way through a temporary table does, so that way is gone only when the first one meets a duplicate,
+    or when ``careful`` says that this is likely. Of several with one key within the records, the first is stored.
     """
     if not careful:
         await connection.execute("SAVEPOINT before_copy")
         try:
-            await connection.copy_records_to_table(table, columns=columns, records=records)
+            await connection.copy_to_table(table, columns=columns, source=io.BytesIO(copied), format="binary")
             return None
         except asyncpg.UniqueViolationError:
             # released too, so that what follows belongs to the transaction itself
             await connection.execute("ROLLBACK TO SAVEPOINT before_copy; RELEASE SAVEPOINT before_copy")
-    inserted = await connection.execute(await _copy_aside(connection, table, columns, records))
-    if inserted == f"INSERT 0 {len(records)}":
+    wanted = records()
+    inserted = await connection.execute(await _copy_aside(connection, table, columns, wanted))
+    if inserted == f"INSERT 0 {len(wanted)}":
         return None
     # LIMIT keeps the planner from joining the whole of a large table; our own rows are told by their transaction.
     rows = await connection.fetch(

@@ -1,0 +1,85 @@
+"""One scan as it was taken in, kept so that it can be taken in again when more of it arrives."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from summit_fusion.compiled import kernel
+from summit_fusion.jipda.layout import Arrays, Floats, Ints, Marks
+from summit_fusion.jipda.life import UNEXPLAINED
+from summit_fusion.jipda.scan import Detections
+from summit_fusion.jipda.tracker import Absorbed
+
+
+@dataclass(slots=True)
+class Moment:
+    """``before``: the tracks predicted to the scan. An edge is a track's id, a detection of the scan, a probability;
+    a track that begins has an edge to its detection as well. ``born``: the id of the track that began at each."""
+
+    scan: Detections
+    before: Arrays
+    track: Ints
+    seen: Ints
+    share: Floats
+    born: Ints
+
+    @classmethod
+    def of(cls, scan: Detections, before: Arrays, absorbed: Absorbed) -> "Moment":
+        begun = np.flatnonzero(absorbed.alone > UNEXPLAINED)
+        born = np.full(len(scan.z), -1, np.int64)
+        born[begun] = absorbed.born
+        track = np.concatenate([np.repeat(absorbed.ids, np.diff(absorbed.start)), absorbed.born])
+        seen = np.concatenate([absorbed.edges, begun])
+        return cls(scan, before, track, seen, np.concatenate([absorbed.share, absorbed.alone[begun]]), born)
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        return self.scan.time, self.scan.sensor
+
+    def join(self, piece: Detections) -> Ints:
+        """More detections of this scan; returns their numbers in it."""
+        had = len(self.scan.z)
+        self.scan = self.scan.joined([piece])
+        new = np.arange(had, len(self.scan.z))
+        self.born = np.concatenate([self.born, np.full(len(new), -1, np.int64)])
+        return new
+
+    def amend(self, again: "Moment", tracks: Marks, mine: Marks) -> None:
+        """What was found ``again`` in the place of what was known of these tracks and detections."""
+        known = self.before.id[: self.before.count]
+        self.before.replace(np.flatnonzero(tracks[slots(known, tracks)]), again.before)
+        kept = np.flatnonzero(~tracks[slots(self.track, tracks)])
+        self.track = np.concatenate([self.track[kept], again.track])
+        self.seen = np.concatenate([self.seen[kept], again.seen])
+        self.share = np.concatenate([self.share[kept], again.share])
+        self.born[mine] = again.born[mine]
+
+    def rename(self, old: Ints, new: Ints, changed: Marks) -> None:
+        """``old`` (ascending) become ``new``; ``changed`` marks their slots."""
+        for ids in (self.before.id, self.track, self.born):
+            exchange(ids, old, new, changed)
+
+
+def slots(ids: Ints, marks: Marks) -> Ints:
+    """Places of ids in a table of marks, whose length is a power of two. Two ids may share one."""
+    return ids & (len(marks) - 1)
+
+
+def exchange(ids: Ints, old: Ints, new: Ints, changed: Marks) -> None:
+    """In place: each of ``old`` (ascending) becomes its ``new``."""
+    rows = np.flatnonzero(changed[slots(ids, changed)])
+    rows = rows[np.isin(ids[rows], old)]
+    ids[rows] = new[np.searchsorted(old, ids[rows])]
+
+
+@kernel
+def spread(track: Ints, seen: Ints, tracks: Marks, detections: Marks) -> None:
+    """Mark all that hangs together by edges with what is marked. ``track``: slots; in the order of the scans."""
+    more, count = True, len(track)
+    while more:
+        more = False
+        for k in range(2 * count):  # there and back: what hangs together over time does so in both directions
+            e = k if k < count else 2 * count - 1 - k
+            a, b = tracks[track[e]], detections[seen[e]]
+            if a != b:
+                tracks[track[e]] = detections[seen[e]] = more = True
