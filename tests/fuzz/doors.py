@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 from hostile import Hostile
+from summit_core import wire
+from summit_core.errors import InputError
+from summit_fabric.judge import LinkStatus
 
 MAX_BYTES = 256 * 1024
 ANSWER_S = 20.0
@@ -48,8 +51,8 @@ def kept(subject: str, payload: bytes) -> Outcome:
     """What the books must show for a message that a stream holds."""
     if subject.startswith("observations."):
         return Outcome(At.KEPT, *array_length(payload))
-    if subject.endswith(".status"):  # a status that holds is not an observation; one that does not is a dead letter
-        return Outcome(At.KEPT, 0, 1)
+    if subject.startswith("devices.") and subject.endswith(".status") and _is_status(payload):
+        return Outcome(At.KEPT)  # no observation
     return Outcome(At.KEPT, 1, 1)
 
 
@@ -63,6 +66,14 @@ def array_length(payload: bytes) -> tuple[int, int]:
             items = len(decode(payload)) or 1
             return (items if decode is not json.loads and _is_text(payload) else 1), items
     return 1, 1
+
+
+def _is_status(payload: bytes) -> bool:
+    try:
+        wire.decode(payload, LinkStatus)
+    except InputError:
+        return False
+    return True
 
 
 def _is_text(payload: bytes) -> bool:

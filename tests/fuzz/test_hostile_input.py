@@ -103,6 +103,8 @@ def test_every_input_is_accepted_or_refused_with_a_reason(system: Any, request: 
         assert not run.failure, run.failure
         reasons = runner.run(auditor.reasons())
         denied = runner.run(auditor.denied(run.said[At.DENIED.value]))
+    health = system.run("health", "--state-dir", str(system.state_dir))
+    assert health.returncode == 0, f"not everything is well afterwards: {health.stdout}{health.stderr}"
     after = memory_of(run.processes)
     grown = {name: round(after[name] / before, 3) for name, before in run.memory.items() if before}
     figures = {

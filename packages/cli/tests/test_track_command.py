@@ -87,3 +87,28 @@ def test_a_wrong_meta_file_says_which_field(tmp_path: Path) -> None:
     result, _ = run(tmp_path, two_targets(2), "--meta", str(meta))
     assert result.exit_code == 1
     assert "pd" in result.output
+
+
+def test_online_a_picture_knows_only_what_had_arrived(tmp_path: Path) -> None:
+    late = [json.loads(line) for line in two_targets()]
+    for one in late:
+        one["t_rx"] = one["t"] + (2.9 if one["id"] % 7 == 3 else 0.02)
+    lines, meta = [json.dumps(one) for one in late], tmp_path / "meta.json"
+    meta.write_text(json.dumps({"sensors": [{"name": "radar", "clutter_density": 1e-8}]}))
+    result, pictures = run(tmp_path, lines, "--online", "--meta", str(meta))
+    assert result.exit_code == 0, result.output
+    assert len(pictures[-1]["tracks"]) == 2
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert (summary["detections"], summary["too_late"], summary["tracks"]) == (40, 0, 2)
+    arrived = [line for line, one in zip(lines, late, strict=True) if one["t_rx"] <= 10.5]
+    cut, known = run(tmp_path, arrived, "--online", "--meta", str(meta))
+    assert cut.exit_code == 0, cut.output
+    assert known[9] == pictures[9]  # what came afterwards had no part in it
+
+
+def test_online_what_is_older_than_the_window_is_counted(tmp_path: Path) -> None:
+    lines = [*two_targets(), detection(900, 2.0, 40.0, 0.0, t_rx=15.0)]
+    result, pictures = run(tmp_path, lines, "--online")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout.splitlines()[-1])["too_late"] == 1
+    assert len(pictures[-1]["tracks"]) == 2

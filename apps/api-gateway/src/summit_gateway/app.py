@@ -106,7 +106,7 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     services.guard = Guard(services.keys, services.tokens, settings.cors_origins)
     services.ingest = Ingest(bus, clock)
     services.upstreams = Upstreams(session, _urls(settings), settings.service_key.get_secret_value())
-    services.mirror = Mirror(bus, health)
+    services.mirror = Mirror(bus, health, gather_s=0.0)  # its frames are what people see
     feed(services.hub, services.mirror, clock)
     health.checks |= {
         "nats": bus.check,

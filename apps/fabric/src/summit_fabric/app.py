@@ -37,7 +37,7 @@ from summit_fabric.settings import FabricSettings
 from summit_fabric.silence import TIMER as SILENCE
 from summit_fabric.silence import Silence
 from summit_fabric.store import Store
-from summit_fabric.worker import VALIDATOR, Recorder, Validator
+from summit_fabric.worker import GATHER_S, VALIDATOR, Recorder, Validator
 from summit_fabric.world.endpoints import world_router
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore
@@ -48,12 +48,12 @@ from summit_fabric.zones.endpoints import zones_router
 SERVICE = OWNER
 ROOM = "fabric-room"
 HELD_ELSEWHERE_BY = {
-    INGEST: VALIDATOR,
-    OBSERVATIONS: "fabric-recorder",
-    DEADLETTERS: "fabric-deadletters",
-    WORLD: "fabric-world",
+    INGEST: (VALIDATOR, "fabric-links"),
+    OBSERVATIONS: ("fabric-recorder", "fabric-keeper", "fusion", "intelligence"),
+    DEADLETTERS: ("fabric-deadletters",),
+    WORLD: ("fabric-world", "fabric-zones"),
 }
-"""Whose acknowledgement says that a message of a stream that refuses when full is held elsewhere."""
+"""Of a stream that refuses when full: who must have seen a message before it may go. The first holds it elsewhere."""
 Loop = Callable[[], Awaitable[None]]
 
 
@@ -121,11 +121,20 @@ def _loops(
     bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, recorder: Recorder, validator: Validator
 ) -> dict[str, Loop]:
     def consumer(
-        stream: str, name: str, handler: Handler, *, subject: str = ">", batch: int = 500, in_flight: int = 1
+        stream: str,
+        name: str,
+        handler: Handler,
+        *,
+        subject: str = ">",
+        batch: int = 500,
+        in_flight: int = 1,
+        gather_s: float = 0.0,
     ) -> Loop:
         async def run() -> None:
             await bus.ensure_streams()
-            await consume(bus, stream, name, handler, health, subject=subject, batch=batch, in_flight=in_flight)
+            await consume(
+                bus, stream, name, handler, health, subject=subject, batch=batch, in_flight=in_flight, gather_s=gather_s
+            )
 
         return run
 
@@ -151,7 +160,9 @@ def _loops(
 
     names = {
         VALIDATOR: validate,
-        "fabric-recorder": consumer(OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50, in_flight=2),
+        "fabric-recorder": consumer(
+            OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50, in_flight=2, gather_s=GATHER_S
+        ),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)),
         "fabric-links": kept(consumer(INGEST, "fabric-links", keeper.links, subject="devices.*.status")),

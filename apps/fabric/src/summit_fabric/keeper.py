@@ -170,7 +170,7 @@ class Keeper:
         held = self._held.get(source)
         try:
             status = msgspec.json.decode(delivery.data, type=LinkStatus).status
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):  # not JSON, not UTF-8, too deep
             return None  # the validator has made a dead letter of it
         if held is None or delivery.timestamp < held.heard_at:
             return None

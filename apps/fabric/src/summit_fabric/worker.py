@@ -1,6 +1,5 @@
 """The loops that take from the streams: validator, recorder, dead-letter recorder, world recorder."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -28,6 +27,7 @@ OBSERVATIONS_A_MESSAGE: Final = 1000
 BYTES_A_MESSAGE: Final = 900_000
 OBSERVATIONS_A_TRANSACTION: Final = 5000
 GATHER_S: Final = 0.03
+"""A transaction costs as much as some hundred observations, so a few wait a moment for more."""
 SUBJECTS_A_BATCH: Final = 16
 A_FEW: Final = 32
 UNREADABLE = CounterMetric("summit_unreadable_messages_total", "Internal messages that could not be read", ["stream"])
@@ -90,15 +90,8 @@ class Recorder:
         self._decoded = decoded
 
     async def observations(self, deliveries: list[Delivery]) -> None:
-        """A transaction costs as much as some hundred observations, so a few wait a moment for more; and one of very
-        many would hold up the next for long."""
-        groups = list(grouped(read_batches(deliveries, self._decoded)))
-        if (
-            len(groups) == 1
-            and sum(len(batch.observations) for _, batch in groups[0]) < OBSERVATIONS_A_TRANSACTION / 10
-        ):
-            await asyncio.sleep(GATHER_S)
-        for group in groups:
+        """One transaction of very many would hold up the next for long."""
+        for group in grouped(read_batches(deliveries, self._decoded)):
             await self._store.record(group)
 
     async def dead_letters(self, deliveries: list[Delivery]) -> None:

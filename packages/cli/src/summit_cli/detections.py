@@ -74,6 +74,25 @@ def scans(found: list[Detection], scenario: Scenario) -> Iterator[tuple[Detectio
         yield Detections.of(time, z, noise, clutter=clutter, detect=sensor.pd)
 
 
+def arrivals(found: list[Detection], scenario: Scenario) -> Iterator[tuple[float, Detections, int]]:
+    """In the order of arrival: when, the detections of one scan that came between two scans, and how many of them were
+    nonsense. A detection without ``t_rx`` came at once."""
+    known = {sensor.name: sensor for sensor in scenario.sensors}
+    densities = _densities(found)
+    found.sort(key=lambda one: (_came(one), one.t, one.sensor, one.id))
+    for (came, time, name), group in groupby(found, key=lambda one: (_came(one), one.t, one.sensor)):
+        members = list(group)
+        sensor = known.get(name, Sensor(name))
+        clutter = densities[name] if sensor.clutter_density is None else sensor.clutter_density
+        z, noise = np.array([(one.x, one.y) for one in members]), np.array([one.cov for one in members])
+        key = np.array([one.id for one in members], np.int64)
+        yield came, *Detections.of(time, z, noise, clutter=clutter, detect=sensor.pd, sensor=name, key=key)
+
+
+def _came(one: Detection) -> float:
+    return one.t if one.t_rx is None else one.t_rx
+
+
 def _densities(found: list[Detection]) -> dict[str, float]:
     """False detections a square metre and scan of each sensor, guessed from what it sent and the area it covered."""
     places = np.array([(one.x, one.y) for one in found]).reshape(-1, 2)

@@ -25,6 +25,8 @@ from summit_fabric.queries import Queries
 
 RECORDER: Final = "fabric-world"
 REACH_WITHIN_S: Final = 2.0
+GATHER_S: Final = 0.03
+"""A transaction for each version would cost more than all else."""
 Loops = dict[str, Callable[[], Awaitable[None]]]
 
 
@@ -46,7 +48,7 @@ def build_history(bus: Bus, pool: Pool, clock: Clock, health: HealthMonitor, *, 
 
     async def record() -> None:
         await bus.ensure_streams()
-        await consume(bus, WORLD, RECORDER, recorder.handle, health)
+        await consume(bus, WORLD, RECORDER, recorder.handle, health, gather_s=GATHER_S)
 
     service = HistoryService(clock, days, reach(bus, recorder))
     history = History(service, Recorded(pool), Bundles(pool, clock), Archive(pool, Queries(pool)), clock)

@@ -163,7 +163,7 @@ class Links:
     def _take(self, key: str, delivery: Delivery) -> None:
         try:
             status = msgspec.json.decode(delivery.data, type=LinkStatus).status
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):  # not JSON, not UTF-8, too deep
             return  # the validator has made a dead letter of it
         if key not in self._mirror.changes("registrations"):
             return

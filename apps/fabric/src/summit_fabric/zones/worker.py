@@ -33,6 +33,8 @@ WATCHER: Final = "fabric-zones"
 """Also the name of the durable consumer."""
 TIMER: Final = "fabric-zones-timer"
 TICK_S: Final = 1.0
+GATHER_S: Final = 0.03
+"""A crossing may be told so much later: entities that move come together."""
 WRITES_AT_ONCE: Final = 200
 ENTITIES: Final = "world.entities."
 OVERRIDES: Final = "world.overrides."
@@ -81,7 +83,7 @@ class ZoneWorker:
         if self.watch is None:
             self.watch = await self._take_up()
         subjects = [f"{prefix}*" for prefix in (ENTITIES, OVERRIDES, ZONES)]
-        await consume(self._bus, WORLD, WATCHER, self.handle, self._health, subject=subjects)
+        await consume(self._bus, WORLD, WATCHER, self.handle, self._health, subject=subjects, gather_s=GATHER_S)
 
     async def keep_time(self) -> None:
         """Each second, once everything in the stream is judged: schedules that turn, and what ended unseen."""

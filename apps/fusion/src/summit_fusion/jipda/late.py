@@ -49,11 +49,15 @@ class LateTracker:
         """A piece of a scan; returns those that are older than the window, whose attributes may still be used."""
         if piece.key is None:
             raise ValueError("a piece of a scan needs the keys of its detections")
-        last = self._last()
-        fresh = min((one.time for one in self.waiting if _rank(one) > last), default=piece.time)
-        old = self.settle() if piece.time - fresh >= self.reorder_s and piece.time > fresh else []
+        old = self.settle() if self.due(piece) else []
         self.waiting.append(piece)
         return old
+
+    def due(self, piece: Detections) -> bool:
+        """Whether what waits is taken in before this piece."""
+        last = self._last()
+        fresh = min((one.time for one in self.waiting if _rank(one) > last), default=np.inf)
+        return piece.time > fresh and piece.time - fresh >= self.reorder_s
 
     def settle(self) -> list[Detections]:
         """Take in all that waits, in the order of its time; returns what is too old."""
@@ -79,7 +83,7 @@ class LateTracker:
 
     def _append(self, scan: Detections) -> None:
         self.now.predict(scan.time)
-        before = self.now.tracks.copy()
+        before = self.now.tracks.copy(room=8 + self.now.tracks.count // 8)  # a repair may add some
         self.ring.append(Moment.of(scan, before, self.now.absorb(scan)))
         self.now.tracks.arrange()
         while len(self.ring) > 1 and self.ring[1].scan.time < scan.time - self.horizon_s:

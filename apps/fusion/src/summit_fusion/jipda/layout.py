@@ -68,10 +68,14 @@ class Arrays:
                 new[: self.count] = old[: self.count]
                 setattr(self, name, new)
 
-    def copy(self) -> "Arrays":
-        """The tracks alone, without the room."""
-        kept = {name: getattr(self, name)[: self.count].copy() for name in COLUMNS}
-        return Arrays(**kept, count=self.count)
+    def copy(self, room: int = 0) -> "Arrays":
+        """The tracks, with room for some more."""
+        copied = {}
+        for name in COLUMNS:
+            column = getattr(self, name)
+            copied[name] = np.empty((self.count + room, *column.shape[1:]), column.dtype)
+            copied[name][: self.count] = column[: self.count]
+        return Arrays(**copied, count=self.count)
 
     def select(self, rows: Ints) -> "Arrays":
         """Some of the tracks, in the order of their birth."""

@@ -75,11 +75,11 @@ def exchange(ids: Ints, old: Ints, new: Ints, changed: Marks) -> None:
 @kernel
 def spread(track: Ints, seen: Ints, tracks: Marks, detections: Marks) -> None:
     """Mark all that hangs together by edges with what is marked. ``track``: slots; in the order of the scans."""
-    more, count = True, len(track)
+    count, back, more = len(track), False, True
     while more:
         more = False
-        for k in range(2 * count):  # there and back: what hangs together over time does so in both directions
-            e = k if k < count else 2 * count - 1 - k
-            a, b = tracks[track[e]], detections[seen[e]]
-            if a != b:
+        for k in range(count):  # there and back: what hangs together over time does so in both directions
+            e = count - 1 - k if back else k
+            if tracks[track[e]] != detections[seen[e]]:
                 tracks[track[e]] = detections[seen[e]] = more = True
+        back = not back

@@ -69,7 +69,7 @@ class JipdaTracker:
         begins at each, or -1 for the next free one.
         """
         t, s = self.tracks, self.settings
-        t.make_room(len(scan.z))
+        t.make_room(len(scan.z) if mine is None else int(mine.sum()))
         lag = scan.at - scan.time
         start, edges, values = gate(t.mean, t.cov, t.count, scan.z, scan.noise, lag, s.gate)
         detect = scan.probability(t.mean[: t.count, 0, :2])

@@ -102,13 +102,14 @@ async def consume(
     subject: str | Sequence[str] = ">",
     batch: int = 500,
     in_flight: int = 1,
+    gather_s: float = 0.0,
 ) -> None:
     """Work on a stream until an error; run it under ``supervise``. The durable remembers the place across restarts.
 
     ``subject`` may be several filters; a durable that exists takes over the new ones. ``in_flight`` batches may be in
     the handler at once: they are started and acknowledged in order, so one can wait while the next is prepared. When
     the handler raises, nothing of its batch and of those behind it is acknowledged, and those behind it are called off;
-    the next run starts at the first unacknowledged one.
+    the next run starts at the first unacknowledged one. ``gather_s`` as for :func:`pull`.
     """
     filters = None if subject == ">" else [subject] if isinstance(subject, str) else list(subject)
     config = ConsumerConfig(
@@ -122,7 +123,7 @@ async def consume(
     await bus.settled()
     await bus.jetstream.add_consumer(stream, config)
     await _take_back_unacknowledged(bus, stream, durable)
-    batches = pull(bus, stream, durable, batch=batch)
+    batches = pull(bus, stream, durable, batch=batch, gather_s=gather_s)
     async with aclosing(batches), _Lane(bus, durable, handler, in_flight) as lane:
         async for deliveries in batches:
             if deliveries:
@@ -189,9 +190,17 @@ async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None
         raise UnavailableError(f"cannot reset consumer {durable}: {answer['error'].get('description')}")
 
 
-async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncGenerator[list[Delivery], None]:
-    """Batches of what is there; an empty one at the start and every ``EXPIRES_S`` seconds, as a sign of life."""
-    requests = _Requests(bus.connection, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", batch)
+async def pull(
+    bus: Bus, stream: str, consumer: str, *, batch: int, gather_s: float = 0.0
+) -> AsyncGenerator[list[Delivery], None]:
+    """Batches of what is there; an empty one at the start and every ``EXPIRES_S`` seconds, as a sign of life.
+
+    Without ``gather_s`` each message comes as soon as it is stored. With it, the first one after a silence does, and
+    then so much is let gather before it is asked for: at a thousand messages a second to several readers most of the
+    work of the broker, and of a reader, is to be woken for each single one.
+    """
+    subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+    requests = (_Gathering if gather_s else _Requests)(bus.connection, subject, batch)
     delivered = 0
     try:
         while True:
@@ -200,8 +209,12 @@ async def pull(bus: Bus, stream: str, consumer: str, *, batch: int) -> AsyncGene
                 raise UnavailableError(f"messages were lost on the way to {consumer}; it starts again")
             if deliveries:
                 delivered = deliveries[-1].delivered
-            requests.renew()  # before the handler works, so that the next messages come meanwhile
+            if not gather_s:
+                requests.renew()  # before the handler works, so that the next messages come meanwhile
             yield deliveries
+            if gather_s:
+                await asyncio.sleep(gather_s if deliveries else 0.0)
+                requests.renew()
             await requests.news(consumer)
     finally:
         requests.close()
@@ -213,8 +226,7 @@ class _Requests:
     def __init__(self, connection: Connection, subject: str, batch: int) -> None:
         self._connection, self._subject, self._batch = connection, subject, batch
         self._inbox = inbox()
-        wishes = {"batch": batch, "max_bytes": MAX_BYTES, "expires": int(EXPIRES_S * 1e9)}
-        self._request = msgspec.json.encode(wishes)
+        self._request = _request(batch)
         self._wanted = 0
         self._arrived: list[Message] = []
         self._news = asyncio.Event()
@@ -262,6 +274,30 @@ class _Requests:
         """The broker that comes back has forgotten our requests, and thinks that we have what was underway."""
         self._cut = True
         self._news.set()
+
+
+class _Gathering(_Requests):
+    """Asks for the next message, however long it takes to come; then for all that there is, until there is none."""
+
+    def __init__(self, connection: Connection, subject: str, batch: int) -> None:
+        super().__init__(connection, subject, batch)
+        self._next, self._all = _request(1), _request(batch, no_wait=True)
+        self._flowing = False
+
+    def take(self) -> list[Delivery]:
+        deliveries = super().take()
+        self._flowing = bool(deliveries)
+        return deliveries
+
+    def renew(self) -> None:
+        if self._wanted <= 0:
+            self._connection.publish(self._subject, self._all if self._flowing else self._next, reply=self._inbox)
+            self._wanted = self._batch if self._flowing else 1
+
+
+def _request(batch: int, *, no_wait: bool = False) -> bytes:
+    until = {"no_wait": True} if no_wait else {"expires": int(EXPIRES_S * 1e9)}
+    return msgspec.json.encode({"batch": batch, "max_bytes": MAX_BYTES} | until)
 
 
 def _has_gap(delivered: int, deliveries: list[Delivery]) -> bool:

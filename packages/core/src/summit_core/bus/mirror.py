@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 import msgspec
 import structlog
@@ -17,17 +18,28 @@ from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import UNREADABLE
 
 log = structlog.get_logger(__name__)
+
+GATHER_S: Final = 0.03
 _decode_event = msgspec.json.Decoder(WorldEvent).decode
 
 
 class Mirror(Picture):
     """Follows ``world.>``; reads never leave the process. Survives the broker: after a gap it catches up by sequence.
 
-    ``ready`` is set once everything that was in the stream at start has been taken in.
+    ``ready`` is set once everything that was in the stream at start has been taken in. In a dense flow it is
+    ``gather_s`` behind; where that is too long (the frames of the console), 0 follows each message.
     """
 
-    def __init__(self, bus: Bus, health: HealthMonitor, *, types: tuple[WorldType, ...] = tuple(WORLD_TYPES)) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        health: HealthMonitor,
+        *,
+        types: tuple[WorldType, ...] = tuple(WORLD_TYPES),
+        gather_s: float = GATHER_S,
+    ) -> None:
         super().__init__(types)
+        self._gather_s = gather_s
         self._bus = bus
         self._health = health
         self.on_reset: list[Callable[[], None]] = []
@@ -80,7 +92,7 @@ class Mirror(Picture):
         consumer = await self._bus.jetstream.add_consumer(WORLD, config)
         if not consumer.num_pending:
             self.ready.set()
-        async for deliveries in pull(self._bus, WORLD, str(consumer.name), batch=1000):
+        async for deliveries in pull(self._bus, WORLD, str(consumer.name), batch=1000, gather_s=self._gather_s):
             yield deliveries
 
     def _forget(self) -> None:

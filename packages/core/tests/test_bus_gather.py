@@ -1,0 +1,45 @@
+"""A reader that lets messages gather: it gets each of them, in order, and the first after a silence at once."""
+
+import asyncio
+import time
+
+from summit_core.bus import Bus, Delivery, consume
+from summit_core.bus.streams import INGEST
+from summit_core.observability.health import HealthMonitor
+
+GATHER_S = 0.2
+
+
+async def test_the_first_comes_at_once_and_the_others_together(nats_url: str) -> None:
+    bus = await Bus.connect(nats_url, name="gather")
+    await bus.ensure_streams()
+    batches: list[tuple[float, list[bytes]]] = []
+    news = asyncio.Event()
+
+    async def take(deliveries: list[Delivery]) -> None:
+        batches.append((time.monotonic(), [one.data for one in deliveries]))
+        news.set()
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(10):
+            while sum(len(batch) for _, batch in batches) < count:
+                news.clear()
+                await news.wait()
+
+    health = HealthMonitor()
+    reading = asyncio.create_task(consume(bus, INGEST, "gather", take, health, batch=500, gather_s=GATHER_S))
+    try:
+        sent_at = time.monotonic()
+        await bus.publish("observations.report", b"0")
+        await until(1)
+        assert batches[0][0] - sent_at < GATHER_S
+        await bus.publish_many([("observations.report", b"%d" % number, None) for number in range(1, 1200)])
+        await until(1200)
+        assert [data for _, batch in batches for data in batch] == [b"%d" % number for number in range(1200)]
+        assert len(batches) <= 6, "so many were sent within a moment that few batches hold them"
+        await bus.publish("observations.report", b"last")  # it goes on after it has found nothing more
+        await until(1201)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await bus.close()
