@@ -84,7 +84,7 @@ class Operator:
 @pytest.fixture
 async def ada(fabric: Fabric) -> Any:
     health = HealthMonitor()
-    mirror = Mirror(fabric.bus, health)
+    mirror = Mirror(fabric.bus, health, gather_s=0.0)
     async with loops_running({"mirror": mirror.run}, health):
         await mirror.ready.wait()
         yield Operator(fabric, mirror)
@@ -198,7 +198,7 @@ async def test_merge_and_split(ada: Operator) -> None:
 async def test_a_restart_of_fabric_changes_nothing(nats_url: str, database_url: str) -> None:
     async with running(nats_url, database_url) as fabric:
         health = HealthMonitor()
-        mirror = Mirror(fabric.bus, health)
+        mirror = Mirror(fabric.bus, health, gather_s=0.0)
         async with loops_running({"mirror": mirror.run}, health):
             await mirror.ready.wait()
             ada = Operator(fabric, mirror)
@@ -232,7 +232,7 @@ async def test_time_to_live_and_what_outlives_it(nats_url: str, fabric: Fabric) 
     """With a clock of our own, beside a world that nobody else writes."""
     clock, health = ManualClock(datetime.now(UTC)), HealthMonitor()
     writer = WorldWriter(fabric.bus, "test")
-    mirror = Mirror(fabric.bus, health)
+    mirror = Mirror(fabric.bus, health, gather_s=0.0)
     start = clock.now()
     async with loops_running({"mirror": mirror.run}, health):
         await mirror.ready.wait()
@@ -241,7 +241,7 @@ async def test_time_to_live_and_what_outlives_it(nats_url: str, fabric: Fabric) 
         ends = replace(base, id="ends", expires_at=start + timedelta(hours=1))
         place = replace(base, id="op-1", kind="place", owner="operator")
         for entity in (base, ends, place):
-            await writer.put("entities", entity.id, entity, at=start, lasting=entity is place)
+            await writer.put("entities", entity.id, entity, at=start)
         for key in ("e", "gone"):
             field = {"label": {"value": "mine", "by": "Ada", "at": start}}
             override = msgspec.convert({"id": key, "updated_at": start, "fields": field}, Override)

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from bus_harness import NOW, connected, running
 from bus_harness import entity as labelled
-from summit_core.bus import Bus, Delivery, Mirror, Put, WorldWriter, consume
+from nats.js.errors import NotFoundError
+from summit_core.bus import Bus, Delivery, Mirror, Put, WorldWriter, compaction, consume
 from summit_core.bus.compaction import compact
 from summit_core.bus.streams import WORLD
-from summit_core.bus.world import COPY_OF, TTL
+from summit_core.bus.world import COPY_OF
 from summit_core.errors import ConflictError, UnavailableError
 from summit_core.model import Entity
 from summit_core.observability.health import HealthMonitor
@@ -69,7 +71,7 @@ async def fill(bus: Bus, writer: WorldWriter, until: float) -> None:
 async def test_traffic_for_ever_pushes_nothing_out_that_is_present(nats_url: str) -> None:
     async with small_world(nats_url) as bus:
         writer = WorldWriter(bus, "test")
-        await writer.put("entities", "first", entity("first", "stays"), at=NOW, lasting=True)
+        await writer.put("entities", "first", entity("first", "stays"), at=NOW)
         await writer.put("entities", "gone", entity("gone"), at=NOW)
         await writer.leave("entities", "gone", at=NOW)
         for _ in range(5):
@@ -99,7 +101,7 @@ async def test_a_full_stream_gets_room_again_and_keeps_its_limit(nats_url: str) 
     """Also while nobody records: the present goes before the past."""
     async with small_world(nats_url) as bus:
         writer = WorldWriter(bus, "test")
-        await writer.put("entities", "first", entity("first", "stays"), at=NOW, lasting=True)
+        await writer.put("entities", "first", entity("first", "stays"), at=NOW)
         with pytest.raises(UnavailableError):
             await fill(bus, writer, 1.1)
         before = await present(bus)
@@ -116,7 +118,7 @@ async def test_a_full_stream_gets_room_again_and_keeps_its_limit(nats_url: str) 
 async def test_killed_between_copy_and_purge_nothing_is_lost(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with small_world(nats_url) as bus:
         writer = WorldWriter(bus, "test")
-        await writer.put("entities", "first", entity("first", "stays"), at=NOW, lasting=True)
+        await writer.put("entities", "first", entity("first", "stays"), at=NOW)
         await fill(bus, writer, 0.6)
         await record(bus)
         before = await present(bus)
@@ -143,7 +145,7 @@ async def test_writers_meanwhile_win_and_see_no_conflict(nats_url: str) -> None:
         writer, written, stop = WorldWriter(bus, "test"), dict[str, str](), asyncio.Event()
         await writer.put_many(puts(300, "idle"))
         await fill(bus, writer, 0.6)
-        known = await writer.put("entities", "owned", entity("owned", "idle"), at=NOW, lasting=True)
+        known = await writer.put("entities", "owned", entity("owned", "idle"), at=NOW)
 
         async def write(key: str) -> None:
             version, number = 0, 0
@@ -171,17 +173,19 @@ async def test_writers_meanwhile_win_and_see_no_conflict(nats_url: str) -> None:
         assert await writer.put("entities", "owned", entity("owned"), at=NOW, expected=newer) > newer
 
 
-async def test_a_copy_lives_no_longer_than_its_original(nats_url: str) -> None:
+async def test_what_has_left_stays_away_and_its_mark_goes_with_it(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "LEFT_KEPT", timedelta(0))
     async with small_world(nats_url) as bus:
         writer = WorldWriter(bus, "test")
-        await writer.put_many(puts(1))
-        await writer.put("entities", "lasting", entity("lasting"), at=NOW, lasting=True)
-        await writer.put_many([replaced for _ in range(1200) for replaced in puts(20)[1:2]])
+        await writer.put_many(puts(3))
+        await writer.leave("entities", "e0", at=NOW)
+        left = await bus.jetstream.get_last_msg(WORLD, "world.entities.e0")
+        assert "Nats-TTL" not in (left.headers or {}), "a mark that ran out would bring the object back"
+        await writer.put_many([replaced for _ in range(1200) for replaced in puts(20)[10:11]])
         await record(bus)
         await compact(bus, WORLD, READER)
-        ends = await bus.jetstream.get_last_msg(WORLD, "world.entities.e0")
-        lasts = await bus.jetstream.get_last_msg(WORLD, "world.entities.lasting")
-        assert ends.headers is not None and lasts.headers is not None
-        assert ends.headers[COPY_OF] == "1"
-        assert 6 * 3600 - 60 <= int(ends.headers[TTL].rstrip("s")) <= 6 * 3600
-        assert TTL not in lasts.headers
+        assert {"e1", "e2", "e10"} == set(await present(bus))
+        with pytest.raises(NotFoundError):
+            await bus.jetstream.get_last_msg(WORLD, "world.entities.e0")

@@ -144,10 +144,13 @@ def _add_trail(router: APIRouter, history: Callable[[], History]) -> None:
 
 
 async def _end(history: History, past: Past, until: datetime | None, *, imported: bool) -> datetime:
-    """Where an interval ends that is open: now, or after all that a bundle holds."""
-    if until is not None:
-        return until.astimezone(UTC)
-    return (await past.latest()).at + timedelta(milliseconds=1) if imported else history.clock.now()
+    """Where an open interval ends: now, or after all that a bundle holds. Returns once all before it is recorded."""
+    if imported:
+        return until.astimezone(UTC) if until else (await past.latest()).at + timedelta(milliseconds=1)
+    now = history.clock.now()
+    end = until.astimezone(UTC) if until else now
+    await history.service.recorded(min(end, now))
+    return end
 
 
 def _add_export(router: APIRouter, history: Callable[[], History], long: asyncio.Semaphore) -> None:

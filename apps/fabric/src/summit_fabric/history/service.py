@@ -13,6 +13,7 @@ from summit_core.clock import Clock
 from summit_core.errors import GoneError, InputError, NotFoundError
 from summit_core.model import WORLD_TYPES, Override, WorldType
 
+from summit_fabric.history.ahead import ahead
 from summit_fabric.history.past import BEGINNING, Moment, Past, Seen, read_as_of
 from summit_fabric.history.trail import Trail, points_of, thinned
 
@@ -35,6 +36,10 @@ class HistoryService:
         self._clock = clock
         self._days = timedelta(days=days)
         self._reach = reach
+
+    async def recorded(self, at: datetime) -> None:
+        """Returns once everything up to a time is; raises :class:`UnavailableError` when that takes long."""
+        await self._reach(at)
 
     async def moment(self, past: Past, as_of: str | None, *, imported: bool) -> Moment:
         """Raises :class:`InputError` for the future, :class:`GoneError` for what is no longer kept."""
@@ -90,20 +95,22 @@ class HistoryService:
     ) -> AsyncIterator[list[Seen]]:
         """The objects of a moment as they were shown: entities with what operators had said of them by then."""
         over: dict[str, Seen] = {}
-        if type_ == "entities":
-            async for seen in past.objects("overrides", moment, left=True):
-                over |= {one.key: one for one in seen}
-        async for seen in past.objects(type_, moment, after=after, chunk=chunk):
-            laid = [_laid_over(one, over.get(one.key)) for one in seen] if over else seen
-            yield [one for one in laid if one.body is not None]
+        async with ahead(past.objects(type_, moment, after=after, chunk=chunk)) as (objects,):
+            if type_ == "entities":
+                async for seen in past.objects("overrides", moment, left=True):
+                    over |= {one.key: one for one in seen}
+            async for seen in objects:
+                laid = [_laid_over(one, over.get(one.key)) for one in seen] if over else seen
+                yield [one for one in laid if one.body is not None]
 
     async def frames(self, past: Past, types: list[WorldType], moment: Moment) -> AsyncIterator[bytes]:
         """The whole picture of a moment as frames of ``/v1/stream``, a line each."""
-        for type_ in types:
-            head = f'{{"op":"upsert","type":"{type_}","key":"'
-            async for seen in self.shown(past, type_, moment):
-                lines = [f'{head}{one.key}","seq":{one.seq},"body":{one.body}}}\n' for one in seen]
-                yield "".join(lines).encode()
+        async with ahead(*(self.shown(past, type_, moment) for type_ in types)) as pictures:
+            for type_, picture in zip(types, pictures, strict=True):
+                head = f'{{"op":"upsert","type":"{type_}","key":"'
+                async for seen in picture:
+                    lines = [f'{head}{one.key}","seq":{one.seq},"body":{one.body}}}\n' for one in seen]
+                    yield "".join(lines).encode()
 
     async def trail(
         self, past: Past, key: str, since: datetime, until: datetime, *, every_s: float | None, limit: int

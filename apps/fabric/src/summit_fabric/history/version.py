@@ -12,7 +12,8 @@ from summit_core.model import WorldEvent, WorldType
 from summit_core.model.common import Key, Timestamp, Uuid
 
 ENTITY_LIVES: Final = timedelta(hours=6)
-"""After so long without a new version an entity is gone from the stream (``ENTITY_TTL``), and so from the picture."""
+"""After so long without a new version an entity is gone from the picture: its owner has ended it, or the upkeep of the
+world model has, which is a little faster."""
 QUARTER: Final = timedelta(hours=6)
 MADE_BY_PEOPLE: Final = "operator"
 """The owner of entities that have no time to live."""

@@ -11,8 +11,6 @@ from summit_core.errors import UnavailableError
 from summit_core.ids import new_id
 from summit_core.model import Entity, Override, WorldEvent
 
-from summit_fabric.world.edits import OPERATOR
-
 WrittenType = Literal["entities", "overrides"]
 
 
@@ -29,7 +27,6 @@ class Writer(Protocol):
         causes: tuple[str, ...] = (),
         expected: int | None = None,
         event_id: str | None = None,
-        lasting: bool = False,
     ) -> int: ...
 
     async def leave(
@@ -79,7 +76,7 @@ class WorldStore:
 
     async def put_entity(self, entity: Entity, *, at: datetime) -> None:
         """An entity that people made stays however long nobody writes it; that of an automatic does not."""
-        await self._put("entities", entity.id, entity, at, entity.causes, lasting=entity.owner == OPERATOR)
+        await self._put("entities", entity.id, entity, at, entity.causes)
 
     async def put_override(self, override: Override, *, at: datetime) -> None:
         """Its cause is the version of the entity that the person saw."""
@@ -100,17 +97,13 @@ class WorldStore:
         body: Entity | Override,
         at: datetime,
         causes: tuple[str, ...],
-        *,
-        lasting: bool = False,
     ) -> None:
         expected = self._version(type_, key)
         raw = Raw(wire.encode(body))
         event = WorldEvent(
             id=new_id(), type=type_, key=key, op="upsert", source="fabric", at=at, causes=causes, body=raw
         )
-        seq = await self._writer.put(
-            type_, key, body, at=at, causes=causes, expected=expected, event_id=event.id, lasting=lasting
-        )
+        seq = await self._writer.put(type_, key, body, at=at, causes=causes, expected=expected, event_id=event.id)
         self._mirror.apply(Change(seq, event))
 
     def _version(self, type_: WrittenType, key: str) -> int | None:

@@ -1,8 +1,8 @@
 """How entities end, and what people said of them: looked at every few seconds.
 
 An entity ends by its owner's word. Where that does not come, it ends at its ``expires_at``; and that of an automatic,
-when it was not written for so long that the world stream is about to forget it. Either way it is shown as ``expired``
-for a minute, and leaves: else a picture that has followed for days would hold what a fresh one no longer finds.
+when it was not written for so long that nobody should believe in it. Either way it is shown as ``expired`` for a
+minute, and leaves.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ ENDS_EVERY: Final = 5
 """Ticks between two looks at all entities."""
 IN_ONE_GO: Final = 250
 UNWRITTEN_FOR: Final = timedelta(hours=5, minutes=50)
-"""Less than ``ENTITY_TTL``, after which the stream forgets."""
+"""Less than ``ENTITY_LIVES``, after which the record takes an entity to have ended."""
 EXPIRED_SHOWN: Final = timedelta(seconds=60)
 OVERRIDE_KEPT: Final = timedelta(days=30)
 """How long an override waits for an entity that has left: a camera that was without power for a week is still where

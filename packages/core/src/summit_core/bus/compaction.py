@@ -4,11 +4,11 @@ What is older than a sequence makes way. An object whose last message is among i
 gets a new sequence. A crash at any point loses nothing: until the purge everything is there, some of it twice.
 """
 
-import math
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import NotFoundError
@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from summit_core.bus.bus import Bus
 from summit_core.bus.consumer import Delivery, pull
 from summit_core.bus.publisher import Outgoing
-from summit_core.bus.world import COPY_OF, EXPECTED, TTL
+from summit_core.bus.world import COPY_OF, EXPECTED
 from summit_core.errors import ConflictError, SummitError, UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -26,10 +26,11 @@ FULL_FROM: Final = 0.5
 """Fraction of the limit. The other half holds what comes between two looks, and an outage of the reader."""
 NEARLY_FULL: Final = 0.9
 """From here on the present goes before the past: versions that were replaced make way although nobody recorded them."""
+LEFT_KEPT: Final = timedelta(hours=1)
+"""How long the mark that an object has left is copied forward, for whoever resumes the stream."""
 BATCH: Final = 1000
 VERSIONS_NAMED: Final = 16
 UNRECORDED = Counter("summit_world_versions_unrecorded_total", "Replaced versions that made way before being recorded")
-_UNITS: Final = {"h": "hours", "m": "minutes", "s": "seconds"}
 
 
 async def compact(bus: Bus, stream: str, *readers: str) -> None:
@@ -107,28 +108,32 @@ async def _copy_forward(bus: Bus, stream: str, until: int, recorded: int, *, end
 
 
 async def _copy(bus: Bus, deliveries: list[Delivery], recorded: int) -> int:
-    now = datetime.now(UTC)
-    outcomes = await bus.publish_each([_forward(one, now, recorded) for one in deliveries])
+    before = datetime.now(UTC) - LEFT_KEPT
+    living = [one for one in deliveries if one.timestamp > before or not _has_left(one)]
+    outcomes = await bus.publish_each([_forward(one, recorded) for one in living])
     for outcome in outcomes:
         if isinstance(outcome, SummitError) and not isinstance(outcome, ConflictError):
             raise outcome  # a conflict is well: there is something newer, or it has just ended
     return sum(isinstance(outcome, int) for outcome in outcomes)
 
 
-def _forward(delivery: Delivery, now: datetime, recorded: int) -> Outgoing:
-    """The same message, unless its subject has a newer one, for the rest of its time. A copy of what was not recorded
-    does not say that it is one, so that it will be."""
+class _Event(msgspec.Struct):
+    op: str = ""
+
+
+def _has_left(delivery: Delivery) -> bool:
+    try:
+        return msgspec.json.decode(delivery.data, type=_Event).op == "delete"
+    except msgspec.DecodeError:
+        return False  # whatever it is, it is the last of its subject
+
+
+def _forward(delivery: Delivery, recorded: int) -> Outgoing:
+    """The same message, unless its subject has a newer one. A copy of what was not recorded does not say that it is
+    one, so that it will be."""
     headers = {name: value for name, value in delivery.headers.items() if not name.startswith("Nats-")}
     headers[EXPECTED] = str(delivery.seq)
     before = headers.pop(COPY_OF, "").split()
     if delivery.seq <= recorded:
         headers[COPY_OF] = " ".join((*before[1 - VERSIONS_NAMED :], str(delivery.seq)))
-    if ttl := delivery.headers.get(TTL):
-        left = delivery.timestamp + _duration(ttl) - now
-        headers[TTL] = f"{max(1, math.ceil(left.total_seconds()))}s"
     return Outgoing(delivery.subject, delivery.data, None, headers)
-
-
-def _duration(text: str) -> timedelta:
-    """As :mod:`world` writes them: ``6h``, ``3600s``."""
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})

@@ -30,6 +30,9 @@ EXPIRES_S: Final = 3.0
 ACK_WAIT_S: Final = 30.0
 MAX_BYTES: Final = 20 * 1024 * 1024
 """Of one pull request: more than the largest message that our broker takes, or that one would never come."""
+MANY: Final = 50
+DENSE_S: Final = 0.005
+"""After so many at once the next will be many as well: a moment's wait makes them one batch instead of several."""
 _COMPLETE: Final = re.compile("batch|maxbytes", re.IGNORECASE)
 _WORDS_WITH_DOMAIN: Final = 11
 _DOTS: Final = 8
@@ -215,6 +218,8 @@ async def pull(
             if gather_s:
                 await asyncio.sleep(gather_s if deliveries else 0.0)
                 requests.renew()
+            elif len(deliveries) > MANY:
+                await asyncio.sleep(DENSE_S)
             await requests.news(consumer)
     finally:
         requests.close()

@@ -17,9 +17,6 @@ from summit_core.ids import new_id
 from summit_core.model import WorldEvent, WorldObject, WorldType
 from summit_core.observability.metrics import WORLD_EVENTS
 
-ENTITY_TTL: Final = "6h"
-TOMBSTONE_TTL: Final = "1h"
-TTL: Final = "Nats-TTL"
 EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 COPY_OF: Final = "Summit-Copy-Of"
 """On a message that compaction has copied forward: the latest sequences that it had. The original is recorded."""
@@ -36,7 +33,6 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
     trace: str | None = None
     expected: int | None = None
     event_id: str | None = None
-    lasting: bool = False
 
 
 class WorldWriter:
@@ -57,13 +53,11 @@ class WorldWriter:
         trace: str | None = None,
         expected: int | None = None,
         event_id: str | None = None,
-        lasting: bool = False,
     ) -> int:
         """Write the new whole object; returns its version.
 
         ``expected`` is the version that it replaces (0: must be new): a :class:`ConflictError` says that somebody was
         faster. ``event_id`` derived from the cause makes a repeated write after a crash harmless.
-        ``lasting``: an entity that stays until it is taken out, however long nobody writes it.
         """
         put = Put(
             type=type_,
@@ -74,7 +68,6 @@ class WorldWriter:
             trace=trace,
             expected=expected,
             event_id=event_id,
-            lasting=lasting,
         )
         return (await self.put_many([put]))[0]
 
@@ -97,7 +90,7 @@ class WorldWriter:
             trace=put.trace,
             body=msgspec.Raw(wire.encode(put.body)),
         )
-        return _outgoing(event, ENTITY_TTL if put.type == "entities" and not put.lasting else None, put.expected)
+        return _outgoing(event, put.expected, known=put.event_id is not None)
 
     async def leave(
         self,
@@ -110,7 +103,7 @@ class WorldWriter:
     ) -> int:
         """The object leaves the picture; ``expected`` as for :meth:`put`."""
         event = WorldEvent(id=new_id(), type=type_, key=key, op="delete", source=self._source, at=at, reason=reason)
-        return (await self._publish([_outgoing(event, TOMBSTONE_TTL, expected)]))[0]
+        return (await self._publish([_outgoing(event, expected)]))[0]
 
     async def _publish(self, messages: Sequence[Outgoing]) -> list[int]:
         outcomes = await self._bus.publish_each(messages)
@@ -140,8 +133,13 @@ class WorldWriter:
         return (await self._bus.publish_each([message._replace(headers=headers)]))[0]
 
 
-def _outgoing(event: WorldEvent, ttl: str | None, expected: int | None) -> Outgoing:
-    headers = {TTL: ttl} if ttl else {}
-    if expected is not None:
-        headers[EXPECTED] = str(expected)
-    return Outgoing(f"world.{event.type}.{event.key}", wire.encode(event), event.id, headers)
+def _outgoing(event: WorldEvent, expected: int | None, *, known: bool = False) -> Outgoing:
+    """``known``: the same event may be written again, so the broker has to recognise it.
+
+    No message has a time to live. When the mark that an object has left ran out before the versions that it ended, the
+    object would be there again; compaction lets both go together. And the broker keeps 180 bytes of memory for each
+    message that has one.
+    """
+    headers = {EXPECTED: str(expected)} if expected is not None else None
+    subject = f"world.{event.type}.{event.key}"
+    return Outgoing(subject, wire.encode(event), event.id if known else None, headers)
