@@ -1,7 +1,7 @@
 """Somebody else's NATS and PostgreSQL, named by two URLs; and what the processes write to their logs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -33,6 +33,15 @@ async def test_given_servers_are_used_instead_of_our_own(
         assert await eventually(stored, within_s=10, what="report stored")
 
 
+def texts(value: Any) -> Iterator[str]:
+    """All texts in a piece of JSON but what is public."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from texts(inner) if name != "public" else ()
+
+
 @pytest.mark.timeout(120)
 async def test_every_log_line_of_every_service_is_json_and_holds_no_secret(
     launch: Callable[..., Any], api_of: Any, eventually: Any
@@ -43,7 +52,7 @@ async def test_every_log_line_of_every_service_is_json_and_holds_no_secret(
         await api.post("/v1/observations", data=b"{")
         await api.post("/v1/session", {"key": "smt_canary_canarycanarycanary"})
     secrets = json.loads((system.state_dir / "secrets.json").read_text())
-    canaries = [*secrets.values(), system.key, "canarycanarycanary"]
+    canaries = [*texts(secrets), system.key, "canarycanarycanary"]
     system.stop()
     services = ("api-gateway", "fabric", "fusion", "intelligence", "tasking")
     for service in services:

@@ -89,7 +89,7 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     stack.push_async_callback(bus.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
-    mirror = Mirror(bus, health)
+    mirror = Mirror(bus, health, gather_s=0.0)  # people change what they have just seen at the gateway
     decoded, books = Decoded(), Books(partial(stated_interval_s, mirror))
     keeper = Keeper(WorldWriter(bus, OWNER), mirror, clock, decoded, books.interval_of)
     health.checks |= {"nats": bus.check, "postgres": lambda: _check_database(pool)}

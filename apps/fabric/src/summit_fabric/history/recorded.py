@@ -180,7 +180,7 @@ class Recorded:
     ) -> AsyncIterator[tuple[Sequence[Seen], str | None]]:
         """Chunks, each with the key through which it goes; None with the last."""
         window = (moment.at, moment.at - ENTITY_LIVES, moment.seq, quarter(moment.at), quarter(moment.at) - QUARTER)
-        recent = 2 * chunk if chunk >= MANY else 0
+        recent = chunk + chunk // 4 if chunk >= MANY else 0
         while True:
             rows = await self._pool.fetch(_ENTITIES, *window, after, chunk, recent)
             every = sorted(map(Seen._make, rows))
