@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -183,7 +184,7 @@ class Recorded:
         recent = chunk + chunk // 4 if chunk >= MANY else 0
         while True:
             rows = await self._pool.fetch(_ENTITIES, *window, after, chunk, recent)
-            every = sorted(map(Seen._make, rows))
+            every = sorted(map(Seen._make, rows), key=itemgetter(0))
             seen = [one for one in every if one.seq is not None]
             if len(every) < chunk:
                 yield seen, None
