@@ -272,6 +272,7 @@ async def test_a_restart_of_the_broker_locks_nobody_out(
             return not await broker.refuses("a", key)
 
         await eventually(again, within_s=15.0)
+        assert not await broker.refuses("a", key), "and it stays so"
     finally:
         await asyncio.to_thread(postgres_server.start)
 

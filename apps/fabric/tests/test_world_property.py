@@ -17,7 +17,7 @@ from summit_core.errors import SummitError, UnavailableError
 from summit_core.ids import new_id
 from summit_core.model import Alias, Entity, Location, Override, Principal, Role, WorldEvent
 from summit_core.observability.health import HealthMonitor
-from summit_fabric.world.condition import Condition
+from summit_fabric.condition import Condition
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore
 from summit_fabric.world.worker import Upkeep

@@ -1,18 +1,14 @@
 """`summit device` and `summit source` as a person types them, against a stand-in gateway."""
 
 import json
-import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
-from summit_cli import endpoints_file
-from summit_cli.endpoints_file import Endpoints
+from stand_in import StandIn, standing_in
 from summit_cli.main import main
 
 GAS: dict[str, Any] = {
@@ -26,63 +22,35 @@ GAS: dict[str, Any] = {
 CAM: dict[str, Any] = {"id": "cam-1", "kind": "source", "node": "edge", "link": "stale", "link_reason": "nothing heard"}
 
 
-class _Gateway(BaseHTTPRequestHandler):
+class _Gateway(StandIn):
     """Knows gas-7, and cam-1 behind a node."""
-
-    asked: list[tuple[str, str, Any]]
 
     def do_GET(self) -> None:
         first = "cursor" not in parse_qs(urlsplit(self.path).query)
         page = {"items": [GAS], "next": "gas-7", "seq": 1} if first else {"items": [CAM], "next": None, "seq": 1}
-        self._answer(200, page)
+        self.answer(200, page)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append(("POST", self.path, body))
         if "nobody" in self.path:
-            self._answer(404, {"code": "not_found", "detail": "nobody is not registered"})
+            self.answer(404, {"code": "not_found", "detail": "nobody is not registered"})
         elif self.path.endswith("/revoke"):
-            self._answer(200, GAS)
+            self.answer(200, GAS)
         else:
             behind = body.get("node")
             key = None if behind else "smt_shown_once"
-            self._answer(201, {"registration": GAS | {"node": behind}, "credential": {"id": "c3"}, "key": key})
+            self.answer(201, {"registration": GAS | {"node": behind}, "credential": {"id": "c3"}, "key": key})
 
     def do_DELETE(self) -> None:
         self.asked.append(("DELETE", self.path, self.headers["If-Match"]))
-        self._answer(204, None)
-
-    def _answer(self, status: int, body: object) -> None:
-        content = b"" if body is None else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
+        self.answer(204, None)
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    _Gateway.asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Gateway)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    (tmp_path / "admin.key").write_text("the-key\n")
-    made = Endpoints(
-        gateway=f"http://127.0.0.1:{server.server_port}",
-        nats="",
-        postgres="",
-        services={},
-        admin_key_file=str(tmp_path / "admin.key"),
-        pid=os.getpid(),
-    )
-    endpoints_file.write(tmp_path / "endpoints.json", made)
-    yield tmp_path
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with standing_in(_Gateway, tmp_path) as folder:
+        yield folder
 
 
 def summit(state: Path, *arguments: str) -> Result:

@@ -1,18 +1,14 @@
 """`summit dlq` as a person types it, against a stand-in gateway that keeps three letters."""
 
 import json
-import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
-from summit_cli import endpoints_file
-from summit_cli.endpoints_file import Endpoints
+from stand_in import StandIn, standing_in
 from summit_cli.main import main
 
 WHOLE, CUT, ABSENT = (f"018f0000-0000-7000-8000-00000000000{digit}" for digit in "123")
@@ -26,17 +22,15 @@ LETTERS: dict[str, dict[str, Any]] = {
 }
 
 
-class _Gateway(BaseHTTPRequestHandler):
-    asked: list[tuple[str, str]]
-
+class _Gateway(StandIn):
     def do_GET(self) -> None:
         self.asked.append((self.command, self.path))
         one = self._letter()
         if urlsplit(self.path).path.endswith("/dead-letters"):
             items = [{name: letter[name] for name in letter if name != "text"} for letter in LETTERS.values()]
-            self._answer(200, {"items": items, "next": "more" if "cursor" not in self._query() else None, "seq": 1})
+            self.answer(200, {"items": items, "next": "more" if "cursor" not in self._query() else None, "seq": 1})
         elif one:
-            self._answer(200, one)
+            self.answer(200, one)
         else:
             self._absent()
 
@@ -46,16 +40,16 @@ class _Gateway(BaseHTTPRequestHandler):
         if one is None:
             self._absent()
         elif one["complete"]:
-            self._answer(202, {"id": one["id"], "subject": one["subject"], "seq": 7})
+            self.answer(202, {"id": one["id"], "subject": one["subject"], "seq": 7})
         else:
-            self._answer(409, {"code": "conflict", "detail": "only 1 of 9 bytes were kept"})
+            self.answer(409, {"code": "conflict", "detail": "only 1 of 9 bytes were kept"})
 
     def do_DELETE(self) -> None:
         self.asked.append((self.command, self.path))
         if self._letter() is None:
             self._absent()
         else:
-            self._answer(204, None)
+            self.answer(204, None)
 
     def _query(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.path).query)
@@ -64,39 +58,13 @@ class _Gateway(BaseHTTPRequestHandler):
         return LETTERS.get((urlsplit(self.path).path + "/").split("/")[3])
 
     def _absent(self) -> None:
-        self._answer(404, {"code": "not_found", "detail": "no dead letter of this id is kept"})
-
-    def _answer(self, status: int, body: object) -> None:
-        content = b"" if body is None else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
+        self.answer(404, {"code": "not_found", "detail": "no dead letter of this id is kept"})
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    _Gateway.asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Gateway)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    (tmp_path / "admin.key").write_text("the-key\n")
-    made = Endpoints(
-        gateway=f"http://127.0.0.1:{server.server_port}",
-        nats="",
-        postgres="",
-        services={},
-        admin_key_file=str(tmp_path / "admin.key"),
-        pid=os.getpid(),
-    )
-    endpoints_file.write(tmp_path / "endpoints.json", made)
-    yield tmp_path
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with standing_in(_Gateway, tmp_path) as folder:
+        yield folder
 
 
 def dlq(state: Path, *arguments: str) -> Result:

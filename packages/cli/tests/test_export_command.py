@@ -1,17 +1,13 @@
 """`summit export` and `summit bundle` as a person types them, against a stand-in gateway."""
 
 import json
-import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
-from summit_cli import endpoints_file
-from summit_cli.endpoints_file import Endpoints
+from stand_in import StandIn, standing_in
 from summit_cli.main import main
 
 MADE = {
@@ -24,15 +20,14 @@ MADE = {
 }
 
 
-class _Gateway(BaseHTTPRequestHandler):
-    asked: list[tuple[str, str, bytes]]
+class _Gateway(StandIn):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self.asked.append(("GET", self.path, b""))
         path = urlsplit(self.path).path
         if path.endswith("none/bundle"):
-            self._answer(404, b'{"detail": "no incident none was ever known"}')
+            self.answer(404, b'{"detail": "no incident none was ever known"}')
         elif "cut" in self.path:
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -40,7 +35,7 @@ class _Gateway(BaseHTTPRequestHandler):
             self.wfile.write(b"half")
             self.close_connection = True
         else:
-            self._answer(200, b"line\n" * 50_000)
+            self.answer(200, b"line\n" * 50_000)
 
     def do_POST(self) -> None:
         body = b""
@@ -49,40 +44,15 @@ class _Gateway(BaseHTTPRequestHandler):
             self.rfile.readline()
         self.asked.append(("POST", self.path, body))
         if body == b"bad":
-            self._answer(422, b'{"detail": "alerts: its content is not that which the manifest tells of"}')
+            self.answer(422, b'{"detail": "alerts: its content is not that which the manifest tells of"}')
         else:
-            self._answer(201, json.dumps(MADE).encode())
-
-    def _answer(self, status: int, content: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
+            self.answer(201, MADE)
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    _Gateway.asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Gateway)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    (tmp_path / "admin.key").write_text("the-key\n")
-    made = Endpoints(
-        gateway=f"http://127.0.0.1:{server.server_port}",
-        nats="",
-        postgres="",
-        services={},
-        admin_key_file=str(tmp_path / "admin.key"),
-        pid=os.getpid(),
-    )
-    endpoints_file.write(tmp_path / "endpoints.json", made)
-    yield tmp_path
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with standing_in(_Gateway, tmp_path) as folder:
+        yield folder
 
 
 def summit(state: Path, *arguments: str) -> Result:

@@ -78,12 +78,15 @@ def test_endpoints_go_to_the_file_and_back(tmp_path: Path) -> None:
         endpoints_file.read(path)
 
 
+ENDLESS = "import signal; signal.pause()"
+
+
 def sleeper() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    return subprocess.Popen([sys.executable, "-c", ENDLESS], start_new_session=True)
 
 
 def note(process: subprocess.Popen[bytes], *, at: float | None = None, argv: tuple[str, ...] = ()) -> Started:
-    real = (sys.executable, "-c", "import time; time.sleep(60)")
+    real = (sys.executable, "-c", ENDLESS)
     return Started(name="sleeper", pid=process.pid, at=time.time() if at is None else at, argv=argv or real)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from summit_core import wire
 from summit_core.bus import Bus
 from summit_core.errors import ConflictError, InputError, NotFoundError
-from summit_core.model import DeadLetter, Principal
+from summit_core.model import DeadLetter, OpenLetter, Principal, Replayed
 from summit_core.store import Pool
 
 from summit_fabric.accounts import UNKNOWN
@@ -38,21 +38,6 @@ class LetterFilter(Struct, frozen=True, kw_only=True):
     source: str | None = None
     door: Door | None = None
     since: datetime | None = None
-
-
-class OpenLetter(DeadLetter, frozen=True, kw_only=True, omit_defaults=True):
-    """``complete``: all of the input was kept. ``text``: the payload, where it is UTF-8."""
-
-    complete: bool
-    text: str | None = None
-
-
-class Replayed(Struct, frozen=True):
-    """Where the bytes were published again, and their sequence in that stream."""
-
-    id: str
-    subject: str
-    seq: int
 
 
 class _Head(Struct):

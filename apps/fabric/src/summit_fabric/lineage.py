@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 from summit_core.bus import Mirror
 from summit_core.errors import NotFoundError
-from summit_core.model import WorldType
-from summit_core.model.common import Timestamp
+from summit_core.model import Lineage, LineageEdge, LineageNode, WorldType
 
 from summit_fabric.queries import StoredObject, StoredObservation
 
@@ -30,30 +29,6 @@ SINGULAR: Final[dict[WorldType, str]] = {
 """Not overrides and registrations: their keys are those of the entities that they are about."""
 
 
-class Node(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``type`` is that of an object of the world, ``override``, ``observation``, or ``unknown`` (not recorded yet)."""
-
-    id: str
-    type: str
-    title: str
-    at: Timestamp | None
-    source: str | None = None
-
-
-class Edge(Struct, frozen=True):
-    """``from_`` rests on ``to``."""
-
-    from_: str = field(name="from")
-    to: str
-
-
-class Lineage(Struct, frozen=True, kw_only=True):
-    id: str
-    nodes: list[Node]
-    edges: list[Edge]
-    truncated: bool = False
-
-
 class Archive(Protocol):
     """The recorded past."""
 
@@ -63,15 +38,15 @@ class Archive(Protocol):
 
 
 class _Found(Struct, frozen=True):
-    node: Node
+    node: LineageNode
     causes: tuple[str, ...]
 
 
 async def trace(identifier: str, mirror: Mirror, archive: Archive) -> Lineage:
     """Raises :class:`NotFoundError` when neither the picture nor the archive knows the id."""
     root = await _root(identifier, mirror, archive)
-    nodes: dict[str, Node] = {}
-    edges: dict[Edge, None] = {}
+    nodes: dict[str, LineageNode] = {}
+    edges: dict[LineageEdge, None] = {}
     frontier, cut = [root], False
     while frontier:
         found = await _look_up(frontier, mirror, archive)
@@ -85,7 +60,7 @@ async def trace(identifier: str, mirror: Mirror, archive: Archive) -> Lineage:
                         continue
                     following[cause] = None
                 if cause != key:
-                    edges[Edge(key, cause)] = None
+                    edges[LineageEdge(key, cause)] = None
         frontier = list(following)
     return Lineage(id=root, nodes=list(nodes.values()), edges=list(edges), truncated=cut)
 
@@ -118,10 +93,10 @@ async def _look_up(ids: list[str], mirror: Mirror, archive: Archive) -> dict[str
     rest = [one for one in ids if one not in found]
     for seen in await archive.observations_by_id([one for one in rest if UUID.fullmatch(one)]) if rest else ():
         title = f"{seen.kind} by {seen.source}"
-        node = Node(id=seen.id, type="observation", title=title, at=seen.at, source=seen.source)
+        node = LineageNode(id=seen.id, type="observation", title=title, at=seen.at, source=seen.source)
         found[seen.id] = _Found(node, seen.causes)
     unknown = {
-        one: _Found(Node(id=one, type="unknown", title="not recorded (yet)", at=None), ())
+        one: _Found(LineageNode(id=one, type="unknown", title="not recorded (yet)", at=None), ())
         for one in ids
         if one not in found
     }
@@ -138,7 +113,9 @@ def _said(ids: list[str], mirror: Mirror) -> dict[str, _Found]:
                 f"{name} by {one.by}" + (f": {one.reason}" if one.reason else "") for name, one in said.fields.items()
             ]
             words += [f"{other} merged by {one.by}" for other, one in said.absorbed.items()]
-            node = Node(id=change.event.id, type="override", title="; ".join(words) or "taken back", at=change.event.at)
+            node = LineageNode(
+                id=change.event.id, type="override", title="; ".join(words) or "taken back", at=change.event.at
+            )
             found[change.event.id] = _Found(node, tuple(said.absorbed))
     return found
 
@@ -156,7 +133,7 @@ def _of_object(type_: WorldType, key: str, at: datetime, body: bytes, causes: tu
     stated: dict[str, Any] = msgspec.json.decode(body) or {}
     approvals = stated.get("approvals", ()) if type_ == "tasks" else ()
     every = tuple(dict.fromkeys((*approvals, *causes, *stated.get("causes", ()))))
-    return _Found(Node(id=key, type=SINGULAR[type_], title=_title(key, type_, stated), at=at), every)
+    return _Found(LineageNode(id=key, type=SINGULAR[type_], title=_title(key, type_, stated), at=at), every)
 
 
 def _title(key: str, type_: WorldType, stated: dict[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from summit_core.bus import Mirror
 from summit_core.errors import NotFoundError
-from summit_core.model import SourceAccount
+from summit_core.model import Lineage, SourceAccount
 
 from summit_fabric.deadletters import DeadLetters
 from summit_fabric.history.app import History
-from summit_fabric.lineage import Lineage, trace
+from summit_fabric.lineage import trace
 from summit_fabric.queries import Queries
 from summit_fabric.registry.service import RegistryService
 from summit_fabric.silence import Silence

@@ -119,7 +119,7 @@ def partitioned(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, B
     groups: dict[tuple[int | str, str], tuple[list[AnyObservation], list[int | None]]] = {}
     for one in observations:
         cell = cell_of(one)
-        key = (NOWHERE if cell is None else partition(cell), wire.kind_of(one))
+        key = _key(one, cell)
         group = groups.get(key)
         if group is None:
             group = groups[key] = ([], [])
@@ -127,7 +127,7 @@ def partitioned(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, B
         group[1].append(cell)
     if len(groups) > SUBJECTS_A_BATCH:
         few = {key for key, (members, _) in groups.items() if len(members) < A_FEW and key[0] != NOWHERE}
-        yield from _mixed([one for one in observations if _key_of(one) in few])
+        yield from _mixed([one for one in observations if _key(one, cell_of(one)) in few])
         groups = {key: group for key, group in groups.items() if key not in few}
     for key, group in groups.items():
         yield validated(*key), Batch(*group)
@@ -140,8 +140,8 @@ def _mixed(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, Batch]
         yield validated(MIXED, kind), Batch(members, [cell_of(one) for one in members])
 
 
-def _key_of(observation: AnyObservation) -> tuple[int | str, str]:
-    cell = cell_of(observation)
+def _key(observation: AnyObservation, cell: int | None) -> tuple[int | str, str]:
+    """Where a batch that holds it belongs, and its kind."""
     return NOWHERE if cell is None else partition(cell), wire.kind_of(observation)
 
 

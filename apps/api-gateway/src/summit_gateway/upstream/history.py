@@ -3,33 +3,11 @@
 from typing import Final
 
 from msgspec import Struct
+from summit_core.model import Trail
 from summit_core.model.common import Timestamp
 from summit_core.security.permissions import Permission
 
 from summit_gateway.upstream.passed import Passed
-
-
-class Point(Struct, frozen=True, kw_only=True):
-    """``at`` is the source's clock, ``stored_at`` ours. ``radius_m``: semi-major axis of the 95 % error ellipse."""
-
-    at: Timestamp
-    stored_at: Timestamp
-    seq: int
-    lat: float
-    lon: float
-    freshness: str
-    alt_m: float | None = None
-    speed_mps: float | None = None
-    course_deg: float | None = None
-    radius_m: float | None = None
-
-
-class Trail(Struct, frozen=True, kw_only=True):
-    id: str
-    since: Timestamp
-    until: Timestamp
-    every_s: float
-    points: list[Point]
 
 
 class Part(Struct, frozen=True, kw_only=True):

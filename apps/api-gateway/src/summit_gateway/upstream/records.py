@@ -3,7 +3,7 @@
 from typing import Final
 
 from msgspec import Struct
-from summit_core.model import AnyObservation, DeadLetter, SourceAccount
+from summit_core.model import AnyObservation, DeadLetter, Lineage, OpenLetter, Replayed, SourceAccount
 from summit_core.security.permissions import Permission
 
 from summit_gateway.upstream.passed import PAGE, Passed
@@ -27,41 +27,8 @@ class DeadLetterList(Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class OpenLetter(DeadLetter, frozen=True, kw_only=True, omit_defaults=True):
-    """``complete``: all of the input was kept. ``text``: the payload, where it is UTF-8."""
-
-    complete: bool
-    text: str | None = None
-
-
-class Replayed(Struct, frozen=True):
-    id: str
-    subject: str
-    seq: int
-
-
 class Count(Struct, frozen=True):
     count: int
-
-
-class LineageNode(Struct, frozen=True):
-    id: str
-    type: str
-    title: str
-    at: str | None
-    source: str | None = None
-
-
-class LineageEdge(Struct, frozen=True, rename={"from_": "from"}):
-    from_: str
-    to: str
-
-
-class Lineage(Struct, frozen=True):
-    id: str
-    nodes: list[LineageNode]
-    edges: list[LineageEdge]
-    truncated: bool = False
 
 
 # In this order: "count" must be tried before it is taken for an id.

@@ -3,8 +3,8 @@
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, field
-from summit_core.model import Alias, Entity, EntityDraft, EntityKind, Location, Relation
-from summit_core.model.common import Key, Name, Text, Timestamp
+from summit_core.model import Alias, Entity, EntityDraft, EntityKind, Location, MergeInto, Relation, Split
+from summit_core.model.common import Name, Text, Timestamp
 from summit_core.security.permissions import Permission
 
 from summit_gateway.upstream.passed import Passed
@@ -27,15 +27,6 @@ class EntityPatch(Struct, frozen=True, kw_only=True):
     kind: EntityKind | UnsetType = UNSET
     observed_at: Timestamp | UnsetType = UNSET
     expires_at: Timestamp | UnsetType | None = UNSET
-    reason: Text = ""
-
-
-class MergeInto(Struct, frozen=True):
-    into: Key
-    reason: Text = ""
-
-
-class Split(Struct, frozen=True):
     reason: Text = ""
 
 

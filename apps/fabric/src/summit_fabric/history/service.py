@@ -11,11 +11,11 @@ from msgspec import Struct
 from summit_core.bus.effective import effective
 from summit_core.clock import Clock
 from summit_core.errors import GoneError, InputError, NotFoundError
-from summit_core.model import WORLD_TYPES, Override, WorldType
+from summit_core.model import WORLD_TYPES, Override, Trail, WorldType
 
 from summit_fabric.history.ahead import ahead
 from summit_fabric.history.past import BEGINNING, Moment, Past, Seen, read_as_of
-from summit_fabric.history.trail import Trail, points_of, thinned
+from summit_fabric.history.trail import points_of, thinned
 
 CHUNK: Final = 5000
 CLOCKS_DIFFER: Final = timedelta(seconds=2)

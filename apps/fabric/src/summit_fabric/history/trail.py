@@ -7,35 +7,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from summit_core import geo
-from summit_core.model import Freshness, Kinematics, Location
+from summit_core.model import Freshness, Kinematics, Location, Trail, TrailPoint
 from summit_core.model.common import Timestamp
 
 from summit_fabric.history.version import Version
-
-
-class Point(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``at`` is the source's clock, ``stored_at`` ours. ``radius_m``: semi-major axis of the 95 % error ellipse."""
-
-    at: Timestamp
-    stored_at: Timestamp
-    seq: int
-    lat: float
-    lon: float
-    freshness: Freshness
-    alt_m: float | None = None
-    speed_mps: float | None = None
-    course_deg: float | None = None
-    radius_m: float | None = None
-
-
-class Trail(Struct, frozen=True, kw_only=True):
-    """``every_s``: at most one point in each so many seconds; 0: every version."""
-
-    id: str
-    since: Timestamp
-    until: Timestamp
-    every_s: float
-    points: Sequence[Point]
 
 
 class _Moved(Struct, frozen=True):
@@ -48,19 +23,19 @@ class _Moved(Struct, frozen=True):
 _moved = msgspec.json.Decoder(_Moved).decode
 
 
-def points_of(versions: Iterable[Version]) -> list[Point]:
+def points_of(versions: Iterable[Version]) -> list[TrailPoint]:
     """A point for each version that says where it was."""
     return [point for version in versions if (point := point_of(version)) is not None]
 
 
-def point_of(version: Version) -> Point | None:
+def point_of(version: Version) -> TrailPoint | None:
     if version.body is None:
         return None
     said = _moved(version.body)
     if said.location is None:
         return None
     where, moving = said.location, said.kinematics or Kinematics()
-    return Point(
+    return TrailPoint(
         at=said.observed_at,
         stored_at=version.stored_at,
         seq=version.seq,
@@ -74,11 +49,11 @@ def point_of(version: Version) -> Point | None:
     )
 
 
-def thinned(points: Sequence[Point], since: datetime, every_s: float) -> list[Point]:
+def thinned(points: Sequence[TrailPoint], since: datetime, every_s: float) -> list[TrailPoint]:
     """The first point in each step of ``every_s`` seconds from ``since`` (by the time at which it was stored)."""
     if every_s <= 0:
         return list(points)
-    first: dict[int, Point] = {}
+    first: dict[int, TrailPoint] = {}
     for point in points:
         first.setdefault(int((point.stored_at - since).total_seconds() // every_s), point)
     return list(first.values())

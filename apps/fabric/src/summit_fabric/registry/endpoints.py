@@ -12,8 +12,8 @@ from summit_core.model import Issued, NewRegistration, Principal, Registration, 
 from summit_core.security import service_key
 from summit_core.security.permissions import Permission, require
 
+from summit_fabric.condition import Condition, required
 from summit_fabric.registry.service import RegistryService
-from summit_fabric.world.condition import Condition, required
 
 KeyPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 SECRET: Final = {"Cache-Control": "no-store"}

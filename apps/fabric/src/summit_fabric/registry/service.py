@@ -30,11 +30,11 @@ from summit_core.model import (
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.token import digest, new_token
 
+from summit_fabric.condition import Condition
 from summit_fabric.registry.behind import Behind
 from summit_fabric.registry.credentials import Credentials, Held
 from summit_fabric.registry.store import Denied, RegistryStore
 from summit_fabric.registry.writer import RegistrationWriter
-from summit_fabric.world.condition import Condition
 
 LOOP: Final = "fabric-registry"
 REFRESH_S: Final = 5.0

@@ -4,33 +4,22 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core import wire
 from summit_core.bus import Change
 from summit_core.http.responses import JSON
-from summit_core.model import EntityDraft, Principal
-from summit_core.model.common import Key, Text
+from summit_core.model import EntityDraft, MergeInto, Principal, Split
 from summit_core.security import service_key
 from summit_core.security.permissions import Permission, require
 
-from summit_fabric.world.condition import Condition, required
+from summit_fabric.condition import Condition, required
 from summit_fabric.world.edits import patch_of
 from summit_fabric.world.service import WorldService
 
 KeyPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 FieldPath = Annotated[str, Path(pattern=r"^[a-z_]{1,40}$")]
 Why = Annotated[str, Query(max_length=1000)]
-
-
-class MergeInto(Struct, frozen=True, forbid_unknown_fields=True):
-    into: Key
-    reason: Text = ""
-
-
-class Split(Struct, frozen=True, forbid_unknown_fields=True):
-    reason: Text = ""
 
 
 def world_router(service: Callable[[], WorldService], key: str) -> APIRouter:

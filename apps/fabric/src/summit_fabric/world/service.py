@@ -10,8 +10,8 @@ from summit_core.errors import ConflictError, InputError, NotFoundError
 from summit_core.ids import derived_id, new_id
 from summit_core.model import Entity, EntityDraft, Merge, Override, Principal
 
+from summit_fabric.condition import Condition
 from summit_fabric.world import edits
-from summit_fabric.world.condition import Condition
 from summit_fabric.world.edits import OPERATOR, Stated
 from summit_fabric.world.store import WorldStore
 

@@ -12,7 +12,7 @@ from summit_core.model import Principal
 from summit_core.security import service_key
 from summit_core.security.permissions import Permission, require
 
-from summit_fabric.world.condition import Condition, required
+from summit_fabric.condition import Condition, required
 from summit_fabric.zones.service import ZoneService
 
 KeyPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]

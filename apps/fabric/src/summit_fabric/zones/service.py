@@ -15,7 +15,7 @@ from summit_core.errors import ConflictError, InputError, NotFoundError, Unavail
 from summit_core.ids import derived_id, new_id
 from summit_core.model import Entity, Principal, WorldEvent, Zone, ZoneDraft
 
-from summit_fabric.world.condition import Condition
+from summit_fabric.condition import Condition
 from summit_fabric.zones.store import CrossingStore
 from summit_fabric.zones.validate import check
 

@@ -11,7 +11,7 @@ from summit_core.model.common import (
     Role,
     TimelineEntry,
 )
-from summit_core.model.deadletter import DeadLetter
+from summit_core.model.deadletter import DeadLetter, OpenLetter, Replayed
 from summit_core.model.entity import (
     Alias,
     BearingEvidence,
@@ -27,6 +27,7 @@ from summit_core.model.entity import (
     Overridden,
     Relation,
 )
+from summit_core.model.lineage import Lineage, LineageEdge, LineageNode
 from summit_core.model.observation import (
     OBSERVATION_KINDS,
     AnyObservation,
@@ -50,7 +51,7 @@ from summit_core.model.operations import (
     Severity,
     Urgency,
 )
-from summit_core.model.override import Merge, OverriddenField, Override
+from summit_core.model.override import Merge, MergeInto, OverriddenField, Override, Split
 from summit_core.model.registration import (
     Credential,
     Denial,
@@ -73,6 +74,7 @@ from summit_core.model.task import (
     TaskStatus,
     Waypoint,
 )
+from summit_core.model.trail import Trail, TrailPoint
 from summit_core.model.world import WORLD_TYPES, WorldEvent, WorldObject, WorldType
 from summit_core.model.zone import Circle, Daily, Polygon, Presence, Ring, Span, Zone, ZoneDraft
 
@@ -112,14 +114,19 @@ __all__ = [
     "Key",
     "Kinematics",
     "Latitude",
+    "Lineage",
+    "LineageEdge",
+    "LineageNode",
     "Link",
     "Location",
     "Longitude",
     "Matrix2",
     "Measurement",
     "Merge",
+    "MergeInto",
     "NewRegistration",
     "Observation",
+    "OpenLetter",
     "Overridden",
     "OverriddenField",
     "Override",
@@ -131,6 +138,7 @@ __all__ = [
     "Registration",
     "RegistrationChange",
     "Relation",
+    "Replayed",
     "Report",
     "Revoke",
     "Ring",
@@ -139,12 +147,15 @@ __all__ = [
     "Severity",
     "SourceAccount",
     "Span",
+    "Split",
     "Task",
     "TaskKind",
     "TaskState",
     "TaskStatus",
     "Telemetry",
     "TimelineEntry",
+    "Trail",
+    "TrailPoint",
     "Urgency",
     "Waypoint",
     "WorldEvent",

@@ -21,3 +21,18 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: Literal["summit.dead-letter/1"] = "summit.dead-letter/1"
     field: Name | None = None
     source: Key | None = None
+
+
+class OpenLetter(DeadLetter, frozen=True, kw_only=True, omit_defaults=True):
+    """``complete``: all of the input was kept. ``text``: the payload, where it is UTF-8."""
+
+    complete: bool
+    text: str | None = None
+
+
+class Replayed(Struct, frozen=True):
+    """Where the bytes of a letter were published again, and their sequence in that stream."""
+
+    id: str
+    subject: str
+    seq: int

@@ -45,3 +45,16 @@ class Override(Struct, frozen=True, kw_only=True, omit_defaults=True):
     absorbed: dict[Key, Merge] = {}
     """The merges that end here, also through others: what each merged entity said when it was merged."""
     timeline: tuple[TimelineEntry, ...] = ()
+
+
+class MergeInto(Struct, frozen=True, forbid_unknown_fields=True):
+    """The request: this entity is the same thing as ``into``."""
+
+    into: Key
+    reason: Text = ""
+
+
+class Split(Struct, frozen=True, forbid_unknown_fields=True):
+    """The request: it is a thing of its own after all."""
+
+    reason: Text = ""
