@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import h3
 import msgspec
@@ -10,6 +10,7 @@ import pytest
 from fabric_harness import Fabric, eventually, good, running, shifted, telemetry
 from summit_core import wire
 from summit_core.bus import Bus, Delivery, Mirror, WorldWriter
+from summit_core.bus.streams import WORLD
 from summit_core.clock import ManualClock
 from summit_core.ids import new_id
 from summit_core.model import (
@@ -106,6 +107,39 @@ async def test_silence_is_seen_and_a_restart_is_not_mistaken_for_one(nats_url: s
     again = Keeper(WorldWriter(bus, "fabric"), mirror, clock, Decoded())
     await again.load()
     assert again.freshness_of("d1", None) == "live"
+    await end(*loops)
+    await bus.close()
+
+
+@pytest.mark.parametrize(("late_s", "most", "least"), [(0.0, 9, 3), (1.0, 2, 1)])
+async def test_what_comes_late_is_shown_less_often(nats_url: str, late_s: float, most: int, least: int) -> None:
+    """A system that is behind catches up first; what it shows meanwhile is of the past already."""
+    bus = await Bus.connect(nats_url, name="test")
+    await bus.ensure_streams()
+    clock, mirror = ManualClock(datetime.now(UTC)), Mirror(bus, HealthMonitor())
+    keeper = Keeper(WorldWriter(bus, "fabric"), mirror, clock, Decoded())
+    loops = [asyncio.create_task(mirror.run())]
+    await keeper.load()
+    loops.append(asyncio.create_task(keeper.pace(HealthMonitor())))
+    first, taking = clock.now(), []
+    for number in range(50):  # a second, and each waits until it is written
+        at = first + timedelta(milliseconds=20 * number)
+        arrived = clock.now() - timedelta(seconds=late_s)
+        said = Telemetry(
+            id=new_id(), source="d1", observed_at=at, received_at=arrived, category="crew", lat=1.0 + number, lon=2.0
+        )
+        batch = Delivery("validated.observations", wire.encode_batch([said]))
+        taking.append(asyncio.create_task(keeper.observations([batch])))
+        await asyncio.sleep(0.02)
+    state = (await bus.jetstream.stream_info(WORLD)).state
+    await asyncio.gather(*taking)
+
+    async def is_newest() -> bool:
+        found = mirror.get("entities", "d1", Entity)
+        return found is not None and found[0].updates == 50
+
+    await eventually(is_newest)
+    assert least <= state.last_seq <= most
     await end(*loops)
     await bus.close()
 

@@ -3,16 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from summit_core.bus.message import Message, read_header
 from summit_core.bus.protocol import (
     LONGEST_LINE,
     Control,
-    Message,
     Parser,
     ProtocolError,
     check_subject,
     header_block,
     publication,
-    read_header,
 )
 from summit_core.bus.server import servers
 from summit_core.errors import InputError
@@ -22,7 +21,7 @@ names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12)
 values = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=20)
 headers = st.dictionaries(names, values, max_size=3)
 messages = st.builds(
-    lambda subject, sid, reply, data, named: Message(subject, sid, reply, data, header_block(named) if named else b""),
+    lambda subject, sid, reply, data, named: Message(subject, data, reply, header_block(named) if named else b"", sid),
     subjects,
     st.integers(1, 999_999),
     st.just("") | subjects,
@@ -95,7 +94,7 @@ def test_a_large_message_in_many_pieces_is_joined_once() -> None:
     parser, data = Parser(), bytes(16_000_000)
     whole = b"MSG a 1 16000000\r\n" + data + b"\r\nPING\r\n"
     frames = [frame for start in range(0, len(whole), 4096) for frame in parser.feed(whole[start : start + 4096])]
-    assert frames == [Message("a", 1, "", data), Control("PING", "")]
+    assert frames == [Message("a", data, sid=1), Control("PING", "")]
 
 
 @given(headers)

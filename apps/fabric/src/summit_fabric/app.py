@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.consumer import Handler
 from summit_core.bus.room import keep_room
-from summit_core.bus.streams import DEADLETTERS, INGEST, OBSERVATIONS, WORLD
+from summit_core.bus.streams import DEADLETTERS, INGEST, LINKS, OBSERVATIONS, WORLD
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
@@ -37,7 +37,7 @@ from summit_fabric.settings import FabricSettings
 from summit_fabric.silence import TIMER as SILENCE
 from summit_fabric.silence import Silence
 from summit_fabric.store import Store
-from summit_fabric.worker import GATHER_S, VALIDATOR, Recorder, Validator
+from summit_fabric.worker import GATHER_S, STATUSES, VALIDATOR, Recorder, Validator
 from summit_fabric.world.endpoints import world_router
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore
@@ -48,7 +48,8 @@ from summit_fabric.zones.endpoints import zones_router
 SERVICE = OWNER
 ROOM = "fabric-room"
 HELD_ELSEWHERE_BY = {
-    INGEST: (VALIDATOR, "fabric-links"),
+    INGEST: (VALIDATOR,),
+    LINKS: (STATUSES, "fabric-links"),
     OBSERVATIONS: ("fabric-recorder", "fabric-keeper", "fusion", "intelligence"),
     DEADLETTERS: ("fabric-deadletters",),
     WORLD: ("fabric-world", "fabric-zones"),
@@ -165,7 +166,8 @@ def _loops(
         ),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)),
-        "fabric-links": kept(consumer(INGEST, "fabric-links", keeper.links, subject="devices.*.status")),
+        "fabric-links": kept(consumer(LINKS, "fabric-links", keeper.links)),
+        STATUSES: consumer(LINKS, STATUSES, validator.statuses),
     }
     return {
         "mirror": follow,

@@ -7,6 +7,8 @@ from summit_core import geo, wire
 from summit_core.model import AnyObservation
 
 OBSERVATIONS_KEPT: Final = 20_000
+READERS: Final = 2
+"""Recorder and keeper."""
 
 
 class Batch(NamedTuple):
@@ -23,24 +25,35 @@ def cell_of(observation: AnyObservation) -> int | None:
 
 
 class Decoded:
-    """Remembers the batches that the validator of this process wrote, by their bytes; the oldest make way."""
+    """Remembers the batches that the validator of this process wrote, by their bytes, until each reader has had them.
+
+    What lags so far behind that the oldest had to make way, or is sent a second time, is decoded again.
+    """
 
     def __init__(self) -> None:
         self._batches: dict[bytes, Batch] = {}
+        self._unread: dict[bytes, int] = {}
         self._held = 0
 
     def remember(self, data: bytes, batch: Batch) -> None:
         if data in self._batches:
             return
-        self._batches[data] = batch
+        self._batches[data], self._unread[data] = batch, READERS
         self._held += len(batch.observations)
         while self._held > OBSERVATIONS_KEPT:
-            self._held -= len(self._batches.pop(next(iter(self._batches))).observations)
+            self._forget(next(iter(self._batches)))
 
     def read(self, data: bytes) -> Batch:
         """The batch in these bytes; raises :class:`msgspec.DecodeError`."""
         known = self._batches.get(data)
-        if known is not None:
-            return known
-        observations = wire.decode_batch(data)
-        return Batch(observations, [cell_of(one) for one in observations])
+        if known is None:
+            observations = wire.decode_batch(data)
+            return Batch(observations, [cell_of(one) for one in observations])
+        self._unread[data] -= 1
+        if not self._unread[data]:
+            self._forget(data)
+        return known
+
+    def _forget(self, data: bytes) -> None:
+        del self._unread[data]
+        self._held -= len(self._batches.pop(data).observations)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 from summit_core import wire
+from summit_core.bus.streams import INGEST, LINKS
 from summit_core.errors import ErrorCode, InputError, MalformedError
 from summit_core.ids import derived_id
 from summit_core.model import AnyObservation, DeadLetter
@@ -93,8 +94,7 @@ def judge_into(message: Input, verdict: Verdict) -> None:
     if message.batch:
         _judge_batch(message, verdict)
     elif route.kind is None:
-        if error := _status(message.data):
-            verdict.refused.append(_letter(message, 0, message.data, error))
+        _judge_status(message, verdict)
     elif message.subject.startswith("observations.") and message.data[:64].lstrip().startswith(b"["):
         _judge_parts(message, verdict)
     else:
@@ -133,18 +133,19 @@ def _judge_batch(message: Input, verdict: Verdict) -> None:
         _judge_parts(message, verdict, "msgpack")  # which of them is it?
 
 
-def _status(data: bytes) -> InputError | None:
+def _judge_status(message: Input, verdict: Verdict) -> None:
+    """The letter is written while the error is handled. Returned, it would hold its callers, and they it: the whole
+    batch would stay until the garbage collector comes by."""
     try:
-        wire.decode(data, LinkStatus)
+        wire.decode(message.data, LinkStatus)
     except InputError as error:
-        return error
-    return None
+        verdict.refused.append(_letter(message, 0, message.data, error))
 
 
 def _letter(message: Input, index: int, content: bytes, error: InputError) -> DeadLetter:
     """The same message gives the same id, so a redelivery is recognised. Bounded, whatever was sent."""
     return DeadLetter(
-        id=derived_id(message.at, "INGEST", str(message.seq), str(index)),
+        id=derived_id(message.at, _stream_of(message), str(message.seq), str(index)),
         at=message.at,
         door=message.door,
         subject=message.subject[:200],
@@ -155,6 +156,10 @@ def _letter(message: Input, index: int, content: bytes, error: InputError) -> De
         size=len(content),
         payload=content[:PAYLOAD_KEPT],
     )
+
+
+def _stream_of(message: Input) -> str:
+    return INGEST if route_of(message.subject).kind is not None else LINKS
 
 
 def _source_of(message: Input, content: bytes) -> str | None:

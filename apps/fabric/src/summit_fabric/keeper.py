@@ -32,6 +32,9 @@ DENSE_FROM: Final = 4000
 """Observations a second. Of all entities together so many writes: when there are more entities, each is written less
 often, and less often still when the processors have the observations themselves to deal with."""
 PACE_S: Final = 0.02
+BEHIND_S: Final = 0.25
+BEHIND_PAUSE_S: Final = 2.0
+"""What is so late already is soon followed by something newer: to catch up is more use than to show each step."""
 BUSY_S: Final = 0.1
 """After so long without observations there is nothing to save processors for: what waits is written."""
 TICK_S: Final = 1.0
@@ -63,7 +66,8 @@ class Keeper:
         self._silenced: dict[str, datetime] = {}
         self._started_at = clock.now()
         self._loaded = False
-        self._pause_s = WRITE_EVERY_S
+        self._pace_s = WRITE_EVERY_S
+        self._behind = False
         self._taken = 0
         self._taken_at = 0.0
         """The loop's time when observations last came."""
@@ -86,6 +90,8 @@ class Keeper:
                 held = self._take(one)
                 if held is not None:
                     touched[one.source] = held
+            newest = batch.observations[-1].received_at
+            self._behind = newest is not None and (self._clock.now() - newest).total_seconds() > BEHIND_S
         self._taken_at = asyncio.get_running_loop().time()
         since = self._taken_at - self._pause_s
         later = {source: held for source, held in touched.items() if held.looked_at > since}
@@ -112,6 +118,11 @@ class Keeper:
                 await self._write_waiting(due)
             health.beat(PACER)
             await asyncio.sleep(PACE_S)
+
+    @property
+    def _pause_s(self) -> float:
+        """How long an entity that has just been written waits for its next time."""
+        return max(self._pace_s, BEHIND_PAUSE_S) if self._behind else self._pace_s
 
     async def links(self, deliveries: list[Delivery]) -> None:
         """Last wills, and devices that say that they are back."""
@@ -196,7 +207,7 @@ class Keeper:
             if held.changed and source not in self._waiting:
                 touched.append(held)
         dense, self._taken = self._taken > DENSE_FROM * TICK_S, 0
-        self._pause_s = max(WRITE_EVERY_S, active / (WRITES_WHEN_DENSE if dense else WRITES_A_SECOND))
+        self._pace_s = max(WRITE_EVERY_S, active / (WRITES_WHEN_DENSE if dense else WRITES_A_SECOND))
         return touched
 
     async def _write_waiting(self, due: dict[str, Held]) -> None:

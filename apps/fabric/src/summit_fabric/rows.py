@@ -34,16 +34,13 @@ def copied(batches: Iterable[Batch]) -> bytes:
     """All rows for ``COPY … (FORMAT binary)``."""
     parts = [HEADER]
     for batch in batches:
-        for one, cell in zip(batch.observations, batch.cells, strict=True):
-            at, received_at = one.observed_at - EPOCH, (one.received_at or one.observed_at) - EPOCH
-            body = wire.encode(one)
-            if b"\\u0000" in body:
-                body = storable(body)
+        for one, cell, body in zip(batch.observations, batch.cells, _bodies(batch), strict=True):
+            at = one.observed_at - EPOCH
             parts += (
                 _head(
                     *(9, 16, bytes.fromhex(str(one.id).replace("-", ""))),
                     *(8, (at.days * 86_400 + at.seconds) * 1_000_000 + at.microseconds),
-                    *(8, (received_at.days * 86_400 + received_at.seconds) * 1_000_000 + received_at.microseconds),
+                    *(8, _microseconds(one.received_at or one.observed_at)),
                 ),
                 _text(one.source),
                 _text(wire.kind_of(one)),
@@ -55,6 +52,19 @@ def copied(batches: Iterable[Batch]) -> bytes:
             )
     parts.append(TRAILER)
     return b"".join(parts)
+
+
+def _bodies(batch: Batch) -> list[bytes]:
+    """All in one go: half of what one at a time costs. JSON has no line breaks but those that we put between."""
+    lines = wire.encode_lines(batch.observations)
+    return (storable(lines) if b"\\u0000" in lines else lines).split(b"\n")[:-1]
+
+
+@lru_cache(maxsize=64)
+def _microseconds(at: datetime) -> int:
+    """Since 2000; many in a row share their time of arrival."""
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def values(batches: Iterable[Batch]) -> Iterator[tuple[Any, ...]]:

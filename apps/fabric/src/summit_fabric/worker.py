@@ -23,9 +23,10 @@ from summit_fabric.store import Store
 log = structlog.get_logger(__name__)
 
 VALIDATOR: Final = "fabric-validator"
+STATUSES: Final = "fabric-statuses"
 OBSERVATIONS_A_MESSAGE: Final = 1000
 BYTES_A_MESSAGE: Final = 900_000
-OBSERVATIONS_A_TRANSACTION: Final = 5000
+OBSERVATIONS_A_TRANSACTION: Final = 10_000
 GATHER_S: Final = 0.03
 """A transaction costs as much as some hundred observations, so a few wait a moment for more."""
 SUBJECTS_A_BATCH: Final = 16
@@ -64,9 +65,17 @@ class Validator:
             for data, part in encoded_in_parts(batch):
                 self._decoded.remember(data, part)
                 messages.append(Outgoing(subject, data, f"{name}-{len(messages)}", through))
-        messages += [(f"{DEADLETTER_SUBJECT}.{one.door}", wire.encode(one), one.id) for one in verdict.refused]
+        messages += [_buried(one) for one in verdict.refused]
         await self._bus.publish_many(messages)
         _count(good, verdict.refused)
+
+    async def statuses(self, deliveries: list[Delivery]) -> None:
+        """What devices say of their links is no observation; what of it cannot be read is a dead letter as well."""
+        verdict = Verdict()
+        for delivery in deliveries:
+            judge_into(input_of(delivery), verdict)
+        await self._bus.publish_many([_buried(one) for one in verdict.refused])
+        _count(Counter(), verdict.refused)
 
     def _unpublished(self, accepted: list[AnyObservation]) -> list[AnyObservation]:
         if not self._published:
@@ -103,6 +112,10 @@ class Recorder:
                 _unreadable("DEADLETTERS", delivery, error)
         if letters:
             await self._store.bury(letters)
+
+
+def _buried(letter: DeadLetter) -> tuple[str, bytes, str | None]:
+    return f"{DEADLETTER_SUBJECT}.{letter.door}", wire.encode(letter), letter.id
 
 
 def input_of(delivery: Delivery) -> Input:

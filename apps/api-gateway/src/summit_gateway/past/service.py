@@ -53,12 +53,17 @@ async def forwarded(services: Services, request: Request, name: str, identifier:
     return await _ask(services, request, f"{path}?{request.url.query}")
 
 
-async def frames(services: Services, connection: HTTPConnection, types: Iterable[WorldType] | None) -> list[bytes]:
-    """The picture of the moment as frames of the stream. Raises :class:`PastError`."""
+def picture_at(connection: HTTPConnection, types: Iterable[WorldType] | None) -> str:
+    """Where fabric has the picture of the moment as frames of the stream."""
     query = {name: connection.query_params[name] for name in MOMENT if name in connection.query_params}
     if types is not None:
         query["types"] = ",".join(types)
-    answer = await _ask(services, connection, f"/v1/history?{urlencode(query)}")
+    return f"/v1/history?{urlencode(query)}"
+
+
+async def frames(services: Services, connection: HTTPConnection, types: Iterable[WorldType] | None) -> list[bytes]:
+    """The picture of the moment as frames of the stream. Raises :class:`PastError`."""
+    answer = await _ask(services, connection, picture_at(connection, types))
     if answer.status_code != 200:
         raise PastError(answer)
     return bytes(answer.body).splitlines()

@@ -17,6 +17,7 @@ from summit_core.errors import SummitError
 from summit_gateway.access import STREAM, principal_of, refusal_of
 from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
+from summit_gateway.past.passing import as_events, passed
 from summit_gateway.past.service import MOMENT, PastError
 from summit_gateway.services import Services
 from summit_gateway.stream.frames import sse
@@ -55,8 +56,9 @@ def stream_router(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> AP
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         try:
             if past.asked(request) and _is_plain(request):
-                lines = await past.frames(services, request, opening.view.filter.types)
-                return Response(b"".join(map(b"data: %b\n\n".__mod__, lines)), media_type=SSE, headers=headers)
+                target = past.picture_at(request, opening.view.filter.types)
+                said = headers | {"Content-Type": f"{SSE}; charset=utf-8"}
+                return await passed(services, request, target=target, made=as_events, headers=said)
             messages = await _messages(services, request, reader, opening)
         except PastError as refused:
             return refused.response

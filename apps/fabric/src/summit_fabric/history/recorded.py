@@ -24,13 +24,11 @@ WITH k AS MATERIALIZED (
     (SELECT key FROM entity_keys WHERE quarter = $4 AND key > $6 ORDER BY key LIMIT $7)
     UNION (SELECT key FROM entity_keys WHERE quarter = $5 AND key > $6 ORDER BY key LIMIT $7) ORDER BY key LIMIT $7
 ), recent AS MATERIALIZED (
-    SELECT DISTINCT ON (key) key, stored_at, seq FROM (
-        SELECT key, stored_at, seq FROM entity_events AS e WHERE {_BEFORE} ORDER BY stored_at DESC, seq DESC LIMIT $8
+    SELECT DISTINCT ON (key) key, stored_at, seq, body FROM (SELECT key, stored_at, seq, body
+        FROM entity_events AS e WHERE {_BEFORE} ORDER BY stored_at DESC, seq DESC LIMIT $8
     ) AS r ORDER BY key, stored_at DESC, seq DESC
 )
-SELECT k.key, r.stored_at, r.seq, v.body FROM k JOIN recent AS r USING (key)
-CROSS JOIN LATERAL (SELECT body FROM entity_events AS e
-    WHERE e.stored_at = r.stored_at AND e.seq = r.seq AND {_BEFORE} LIMIT 1) AS v
+SELECT k.key, r.stored_at, r.seq, r.body FROM k JOIN recent AS r USING (key)
 UNION ALL
 SELECT k.key, v.stored_at, v.seq, v.body FROM k
 LEFT JOIN LATERAL (SELECT stored_at, seq, body FROM entity_events AS e

@@ -18,6 +18,8 @@ from summit_fabric.history.past import BEGINNING, Moment, Past, Seen, read_as_of
 from summit_fabric.history.trail import points_of, thinned
 
 CHUNK: Final = 5000
+SENT_AT_ONCE: Final = 500
+"""So that whoever passes them on works on some while the next are written."""
 CLOCKS_DIFFER: Final = timedelta(seconds=2)
 """A client whose clock is so much ahead of ours still asks for the present."""
 
@@ -109,8 +111,10 @@ class HistoryService:
             for type_, picture in zip(types, pictures, strict=True):
                 head = f'{{"op":"upsert","type":"{type_}","key":"'
                 async for seen in picture:
-                    lines = [f'{head}{one.key}","seq":{one.seq},"body":{one.body}}}\n' for one in seen]
-                    yield "".join(lines).encode()
+                    for start in range(0, len(seen), SENT_AT_ONCE):
+                        part = seen[start : start + SENT_AT_ONCE]
+                        lines = [f'{head}{one.key}","seq":{one.seq},"body":{one.body}}}\n' for one in part]
+                        yield "".join(lines).encode()
 
     async def trail(
         self, past: Past, key: str, since: datetime, until: datetime, *, every_s: float | None, limit: int

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
-from summit_core.store import Pool, insert_ignoring_duplicates
+from summit_core.store import Pool, insert_quietly
 
 from summit_fabric.history import partitions
 from summit_fabric.history.version import COLUMNS, ENTITY_LIVES, Version, lasts, quarter, row
@@ -73,7 +73,7 @@ async def _insert_passing(
     if not versions:
         return set()
     new = await _without_copies(connection, versions, _LAST_PASSING, min(one.stored_at for one in versions))
-    await insert_ignoring_duplicates(connection, "entity_events", COLUMNS, map(row, new), returning="seq")
+    await insert_quietly(connection, "entity_events", COLUMNS, list(map(row, new)))
     keys = {(quarter(one.stored_at), one.key) for one in new} - known
     await connection.executemany("INSERT INTO entity_keys VALUES ($1, $2) ON CONFLICT DO NOTHING", sorted(keys))
     return set(keys)
@@ -86,8 +86,7 @@ async def _insert_lasting(
     if not versions:
         return set()
     new = await _without_copies(connection, versions, _LAST_LASTING, None)
-    rows = ((one.type, *row(one)) for one in new)
-    await insert_ignoring_duplicates(connection, "world_events", ("type", *COLUMNS), rows, returning="seq")
+    await insert_quietly(connection, "world_events", ("type", *COLUMNS), [(one.type, *row(one)) for one in new])
     keys = {(one.type, one.key) for one in new} - known
     await connection.executemany("INSERT INTO world_keys VALUES ($1, $2) ON CONFLICT DO NOTHING", sorted(keys))
     return set(keys)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
-from summit_core.bus.streams import INGEST
+from summit_core.bus.streams import LINKS
 from summit_core.clock import Clock
 from summit_core.observability.health import HealthMonitor
 from summit_core.store import Pool
@@ -45,7 +45,7 @@ def build_registry(
 
     async def statuses() -> None:
         await bus.ensure_streams()
-        await consume(bus, INGEST, STATUS, watch.statuses, health, subject="devices.*.status")
+        await consume(bus, LINKS, STATUS, watch.statuses, health)
 
     loops: Loops = {
         service.LOOP: lambda: registry.run(health),

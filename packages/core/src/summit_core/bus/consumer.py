@@ -11,8 +11,6 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -20,7 +18,8 @@ import msgspec
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from summit_core.bus.bus import Bus
-from summit_core.bus.protocol import Message, inbox, read_header
+from summit_core.bus.message import Message, read_header
+from summit_core.bus.protocol import inbox
 from summit_core.bus.thin import Connection
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
@@ -34,64 +33,10 @@ MANY: Final = 50
 DENSE_S: Final = 0.005
 """After so many at once the next will be many as well: a moment's wait makes them one batch instead of several."""
 _COMPLETE: Final = re.compile("batch|maxbytes", re.IGNORECASE)
-_WORDS_WITH_DOMAIN: Final = 11
-_DOTS: Final = 8
-"""Of an acknowledgement subject without a domain."""
 
 
-class Delivery(msgspec.Struct, gc=False):
-    """One stored message. What the broker says of it beside its data is read only when it is asked for."""
-
-    subject: str
-    data: bytes
-    reply: str = ""
-    header: bytes = b""
-    _words: list[str] | None = None
-
-    @property
-    def seq(self) -> int:
-        """Its sequence in the stream."""
-        return int(self._where[1])
-
-    @property
-    def delivered(self) -> int:
-        """Counts the messages that the broker sent to this consumer, from 1."""
-        return int(self._where[2])
-
-    @property
-    def timestamp(self) -> datetime:
-        """When the stream stored it: the same at every redelivery."""
-        return datetime.fromtimestamp(int(self._where[3]) / 1e9, UTC)
-
-    @property
-    def moment(self) -> datetime:
-        """``timestamp`` to the millisecond, for whoever reads that of every message: most share it with the last."""
-        words = self.reply.rsplit(".", 2) if self.reply.count(".") == _DOTS else ["", self._where[3]]
-        return _millisecond(int(words[1]) // 1_000_000)
-
-    @property
-    def pending(self) -> int:
-        """How many more messages there were when it was sent."""
-        return int(self._where[4])
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return read_header(self.header) if self.header else {}
-
-    @property
-    def _where(self) -> list[str]:
-        """Of ``$JS.ACK[.domain.account].stream.consumer.DELIVERIES.SEQ.DELIVERED.TIME.PENDING[.random]``."""
-        if self._words is None:
-            words = self.reply.split(".")
-            self._words = words[4:9] if len(words) < _WORDS_WITH_DOMAIN else words[6:11]
-        return self._words
-
-
-@lru_cache(maxsize=64)
-def _millisecond(since_1970: int) -> datetime:
-    return datetime.fromtimestamp(since_1970 / 1000, UTC)
-
-
+Delivery = Message
+"""A stored message as a consumer gets it."""
 Handler = Callable[[list[Delivery]], Awaitable[None]]
 
 
@@ -106,8 +51,10 @@ async def consume(
     batch: int = 500,
     in_flight: int = 1,
     gather_s: float = 0.0,
+    after: int | None = None,
 ) -> None:
-    """Work on a stream until an error; run it under ``supervise``. The durable remembers the place across restarts.
+    """Work on a stream until an error; run it under ``supervise``. The durable remembers the place across restarts;
+    who keeps it himself, with the state that belongs to it, says ``after`` which sequence he wants to go on.
 
     ``subject`` may be several filters; a durable that exists takes over the new ones. ``in_flight`` batches may be in
     the handler at once: they are started and acknowledged in order, so one can wait while the next is prepared. When
@@ -125,7 +72,7 @@ async def consume(
     )
     await bus.settled()
     await bus.jetstream.add_consumer(stream, config)
-    await _take_back_unacknowledged(bus, stream, durable)
+    await _take_back_unacknowledged(bus, stream, durable, after)
     batches = pull(bus, stream, durable, batch=batch, gather_s=gather_s)
     async with aclosing(batches), _Lane(bus, durable, handler, in_flight) as lane:
         async for deliveries in batches:
@@ -181,14 +128,15 @@ class _Lane:
         self._lag.set(deliveries[-1].pending)
 
 
-async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str) -> None:
-    """Start again at the first unacknowledged message, now.
+async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str, after: int | None) -> None:
+    """Start again at the first unacknowledged message, or ``after`` one, now.
 
     A durable belongs to one process, so what a former life of it took and did not acknowledge has nobody who works on
     it. Merely resumed, the durable would send newer messages first, and the next cumulative acknowledgement would cover
     the older ones without anyone having seen them: so without this answer there is no work. It needs NATS 2.14.
     """
-    answer = msgspec.json.decode(await bus.request(f"$JS.API.CONSUMER.RESET.{stream}.{durable}", b""))
+    start = b"" if after is None else msgspec.json.encode({"seq": after + 1})
+    answer = msgspec.json.decode(await bus.request(f"$JS.API.CONSUMER.RESET.{stream}.{durable}", start))
     if "error" in answer:
         raise UnavailableError(f"cannot reset consumer {durable}: {answer['error'].get('description')}")
 
@@ -251,7 +199,7 @@ class _Requests:
             if message.header and not message.data and (headers := read_header(message.header)).get("Status"):
                 self._wanted -= _ended(headers, self._wanted)
             else:
-                deliveries.append(Delivery(message.subject, message.data, message.reply, message.header))
+                deliveries.append(message)
         self._wanted -= len(deliveries)
         return deliveries
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from summit_core.bus.protocol import PING, PONG, Control, Message, Parser, ProtocolError
+from summit_core.bus.message import Message
+from summit_core.bus.protocol import PING, PONG, Control, Parser, ProtocolError
 from summit_core.bus.server import Server
 
 CONNECT_TIMEOUT_S: Final = 2.0

@@ -80,12 +80,12 @@ class Mirror(Picture):
         if info.state.last_seq < self.seq:
             log.warning("the world stream was reset; starting again", had=self.seq, has=info.state.last_seq)
             self._forget()
-        start = self.seq + 1
+        start, everything = self.seq + 1, set(self.types) == set(WORLD_TYPES)
         config = ConsumerConfig(
             ack_policy=AckPolicy.NONE,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE if self.seq else DeliverPolicy.LAST_PER_SUBJECT,
             opt_start_seq=start if self.seq else None,
-            filter_subjects=[f"world.{type_}.*" for type_ in self.types],
+            filter_subjects=["world.*.*"] if everything else [f"world.{type_}.*" for type_ in self.types],
             inactive_threshold=30.0,
             mem_storage=True,
         )

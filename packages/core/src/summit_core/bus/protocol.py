@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from summit_core.bus.message import VERSION, Message
 from summit_core.errors import InputError
 
 CRLF: Final = b"\r\n"
@@ -16,24 +17,13 @@ LONGEST_LINE: Final = 1024 * 1024
 """Bytes. An INFO of a large cluster names every server of it."""
 LARGEST_MESSAGE: Final = 64 * 1024 * 1024
 """Bytes, headers included: the most that a server can be configured to send (``max_payload``)."""
-_VERSION: Final = "NATS/1.0"
-_WITH_PAYLOAD: Final = {"MSG": {4: "", 5: "reply"}, "HMSG": {5: "", 6: "reply"}}
-"""By the number of words of the line: whether there is a reply subject among them."""
+_NO_REPLY: Final = {0: ""}
+"""By how many words a line is longer than one without a reply subject."""
 _SUBJECT: Final = re.compile(r"\S+")
 
 
 class ProtocolError(ConnectionError):
     """The other side does not speak the protocol. The connection is of no further use."""
-
-
-class Message(msgspec.Struct, gc=False):
-    """MSG or HMSG. ``header`` is the block as it came, empty for MSG."""
-
-    subject: str
-    sid: int
-    reply: str
-    data: bytes
-    header: bytes = b""
 
 
 class Control(msgspec.Struct, gc=False):
@@ -79,25 +69,29 @@ class Parser:
             line = data[position:eol].decode("utf-8", "replace")
             words = line.split(" ")
             start = eol + 2
-            if words[0] not in _WITH_PAYLOAD:
-                frames.append(_control(line))
-                position = start
-                continue
-            try:  # MSG subject sid [reply] bytes; HMSG subject sid [reply] bytes-of-headers bytes
-                sid, size = int(words[2]), int(words[-1])
-                header_size = 0 if words[0] == "MSG" else int(words[-2])
-                reply = _WITH_PAYLOAD[words[0]][len(words)] and words[3]
+            try:
+                if words[0] == "MSG":  # MSG subject sid [reply] bytes
+                    head, sid, size = 0, int(words[2]), int(words[-1])
+                    reply = words[3] if len(words) == 5 else _NO_REPLY[len(words) - 4]
+                elif words[0] == "HMSG":  # HMSG subject sid [reply] bytes-of-headers bytes
+                    head, sid, size = int(words[-2]), int(words[2]), int(words[-1])
+                    reply = words[3] if len(words) == 6 else _NO_REPLY[len(words) - 5]
+                else:
+                    frames.append(_control(line))
+                    position = start
+                    continue
             except (ValueError, LookupError):
                 raise ProtocolError(f"cannot be read: {line[:200]!r}") from None
-            middle, stop = start + header_size, start + size
-            if not start <= middle <= stop <= start + LARGEST_MESSAGE:
+            stop = start + size
+            if not 0 <= head <= size <= LARGEST_MESSAGE:
                 raise ProtocolError(f"its sizes are wrong: {line[:200]!r}")
             if stop + 2 > end:
                 self._need = stop + 2
                 return position
             if data[stop : stop + 2] != CRLF:
                 raise ProtocolError(f"its size is wrong: {line[:200]!r}")
-            frames.append(Message(words[1], sid, reply, data[middle:stop], data[start:middle]))
+            header = data[start : start + head] if head else b""
+            frames.append(Message(words[1], data[start + head : stop], reply, header, sid))
             position = stop + 2
         return position
 
@@ -125,24 +119,10 @@ def header_block(headers: Mapping[str, str] | None = None, msg_id: str | None = 
     lines = [f"{name}: {value}" for name, value in headers.items()] if headers else []
     if msg_id:
         lines.append(f"Nats-Msg-Id: {msg_id}")
-    block = "\r\n".join((_VERSION, *lines, "\r\n"))
+    block = "\r\n".join((VERSION, *lines, "\r\n"))
     if block.count("\n") != len(lines) + 2:
         raise InputError("a header may not contain a line break", field="headers")
     return block.encode()
-
-
-def read_header(block: bytes) -> dict[str, str]:
-    """The headers of a block; a status line becomes ``Status`` and ``Description``."""
-    first, *lines = block.decode("utf-8", "replace").split("\r\n")
-    headers = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if colon:
-            headers[name.strip()] = value.strip()
-    status, _, description = first.removeprefix(_VERSION).strip().partition(" ")
-    if status:
-        headers["Status"], headers["Description"] = status, description.strip()
-    return headers
 
 
 def publication(subject: str, data: bytes, reply: str = "") -> bytes:

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from summit_core.bus.protocol import CRLF, Message, check_subject, header_block, inbox
+from summit_core.bus.message import Message
+from summit_core.bus.protocol import CRLF, check_subject, header_block, inbox
 from summit_core.bus.thin import Connection
 from summit_core.errors import ConflictError, InputError, SummitError, TooLargeError, UnavailableError
 

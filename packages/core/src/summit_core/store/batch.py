@@ -3,7 +3,6 @@
 They work inside the caller's transaction. ``table``, ``columns`` and ``key`` are ours, never a caller's input.
 """
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,6 +20,19 @@ async def insert_ignoring_duplicates(
     """Insert records; returns column ``returning`` of those that were new. Of several with one key, the first."""
     statement = await _copy_aside(connection, table, columns, records)
     return [row[0] for row in await connection.fetch(f"{statement} RETURNING {returning}")]
+
+
+async def insert_quietly(
+    connection: asyncpg.Connection, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]
+) -> None:
+    """Insert records that are most likely new, whichever of them are: by a plain COPY, and only when that meets a
+    duplicate as :func:`insert_ignoring_duplicates` does."""
+    await connection.execute("SAVEPOINT before_copy")
+    try:
+        await connection.copy_records_to_table(table, columns=columns, records=records)
+    except asyncpg.UniqueViolationError:
+        await connection.execute("ROLLBACK TO SAVEPOINT before_copy; RELEASE SAVEPOINT before_copy")
+        await connection.execute(await _copy_aside(connection, table, columns, records))
 
 
 async def insert_new(
@@ -42,7 +54,9 @@ async def insert_new(
     if not careful:
         await connection.execute("SAVEPOINT before_copy")
         try:
-            await connection.copy_to_table(table, columns=columns, source=io.BytesIO(copied), format="binary")
+            # As a buffer: a file is read in a thread, and by a class that asyncpg makes for each call, which holds the
+            # rows until the garbage collector comes by.
+            await connection.copy_to_table(table, columns=columns, source=memoryview(copied), format="binary")
             return None
         except asyncpg.UniqueViolationError:
             # released too, so that what follows belongs to the transaction itself
