@@ -57,14 +57,12 @@ class Validator:
                 good[message.door] += len(verdict.accepted) - before
             else:
                 good["nats"] += 1
-        first, last = deliveries[0], deliveries[-1]
-        name = f"validated-{first.timestamp.timestamp()}-{first.seq}-{last.seq}"
         messages: list[Outgoing | tuple[str, bytes, str | None]] = []
-        through = {THROUGH: str(last.seq)}
+        last = deliveries[-1].seq
         for subject, batch in partitioned(self._unpublished(verdict.accepted)):
             for data, part in encoded_in_parts(batch):
                 self._decoded.remember(data, part)
-                messages.append(Outgoing(subject, data, f"{name}-{len(messages)}", through))
+                messages.append(Outgoing(subject, data, _name(last, part), {THROUGH: str(last)}))
         messages += [_buried(one) for one in verdict.refused]
         await self._bus.publish_many(messages)
         _count(good, verdict.refused)
@@ -112,6 +110,13 @@ class Recorder:
                 _unreadable("DEADLETTERS", delivery, error)
         if letters:
             await self._store.bury(letters)
+
+
+def _name(last: int, part: Batch) -> str:
+    """The id of a part for the broker, which passes over one that it knows. By what is in it: a batch that comes again
+    after a crash may lack what is published already, so a number would name another part."""
+    some = part.observations
+    return f"validated-{last}-{some[0].id}-{some[-1].id}-{len(some)}"
 
 
 def _buried(letter: DeadLetter) -> tuple[str, bytes, str | None]:
