@@ -76,7 +76,7 @@ async def test_each_observation_is_published_once(bus: Bus, stored: tuple[int, .
 
 @pytest.mark.parametrize("stored", [(), (0,), (1,), (0, 2), (2,), (0, 1, 2)])
 async def test_the_same_batch_again_brings_what_is_missing(bus: Bus, stored: tuple[int, ...]) -> None:
-    """The broker passes over a message whose id it knows: what is left of a batch may not go by the id of another part."""
+    """The broker passes over a message whose id it knows: what is left of a batch may not go by the id of another."""
     sent = await deliveries(bus, 6)
     torn = Torn(bus.client, bus.connection)
     torn.stored = stored
