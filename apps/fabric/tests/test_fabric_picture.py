@@ -85,7 +85,7 @@ async def test_silence_is_seen_and_a_restart_is_not_mistaken_for_one(nats_url: s
     keeper = Keeper(WorldWriter(bus, "fabric"), mirror, clock, Decoded())
     loops = [asyncio.create_task(mirror.run())]
     await keeper.load()
-    batch = Delivery("validated.observations", wire.encode_batch([said]))
+    batch = Delivery("validated.observations", wire.encode_batch([said]), "$JS.ACK.OBSERVATIONS.k.1.1.1.1.0")
     await keeper.observations([batch])
     loops += [asyncio.create_task(keeper.watch(health)), asyncio.create_task(keeper.pace(health))]
 
@@ -128,7 +128,8 @@ async def test_what_comes_late_is_shown_less_often(nats_url: str, late_s: float,
         said = Telemetry(
             id=new_id(), source="d1", observed_at=at, received_at=arrived, category="crew", lat=1.0 + number, lon=2.0
         )
-        batch = Delivery("validated.observations", wire.encode_batch([said]))
+        reply = f"$JS.ACK.OBSERVATIONS.fabric-keeper.1.{number}.{number}.1800000000000000000.{49 - number}"
+        batch = Delivery("validated.observations", wire.encode_batch([said]), reply)
         taking.append(asyncio.create_task(keeper.observations([batch])))
         await asyncio.sleep(0.02)
     state = (await bus.jetstream.stream_info(WORLD)).state

@@ -34,6 +34,8 @@ class Decoded:
         self._batches: dict[bytes, Batch] = {}
         self._unread: dict[bytes, int] = {}
         self._held = 0
+        self.waiting = 0
+        """How many messages the validator still has before it."""
 
     def remember(self, data: bytes, batch: Batch) -> None:
         if data in self._batches:

@@ -34,7 +34,7 @@ often, and less often still when the processors have the observations themselves
 PACE_S: Final = 0.02
 BEHIND_S: Final = 0.25
 BEHIND_PAUSE_S: Final = 2.0
-"""What is so late already is soon followed by something newer: to catch up is more use than to show each step."""
+"""While what comes is so late, and more is waiting, to catch up is of more use than to show each step."""
 BUSY_S: Final = 0.1
 """After so long without observations there is nothing to save processors for: what waits is written."""
 TICK_S: Final = 1.0
@@ -90,8 +90,8 @@ class Keeper:
                 held = self._take(one)
                 if held is not None:
                     touched[one.source] = held
-            newest = batch.observations[-1].received_at
-            self._behind = newest is not None and (self._clock.now() - newest).total_seconds() > BEHIND_S
+        more = self._decoded.waiting > 0 or deliveries[-1].pending > 0
+        self._behind = more and any(map(self._is_late, touched))
         self._taken_at = asyncio.get_running_loop().time()
         since = self._taken_at - self._pause_s
         later = {source: held for source, held in touched.items() if held.looked_at > since}
@@ -111,13 +111,16 @@ class Keeper:
         """Write those that speak faster than they are written, each when its time has come."""
         while True:
             now = asyncio.get_running_loop().time()
-            busy = now - self._taken_at < BUSY_S
+            busy = self._behind or now - self._taken_at < BUSY_S
             since = now - (self._pause_s if busy else WRITE_EVERY_S)
             due = {source: held for source, held in self._waiting.items() if held.looked_at <= since}
             if due:
                 await self._write_waiting(due)
             health.beat(PACER)
             await asyncio.sleep(PACE_S)
+
+    def _is_late(self, source: str) -> bool:
+        return (self._clock.now() - self._heard[source]).total_seconds() > BEHIND_S
 
     @property
     def _pause_s(self) -> float:

@@ -58,7 +58,7 @@ class Validator:
             else:
                 good["nats"] += 1
         messages: list[Outgoing | tuple[str, bytes, str | None]] = []
-        last = deliveries[-1].seq
+        last, self._decoded.waiting = deliveries[-1].seq, deliveries[-1].pending
         for subject, batch in partitioned(self._unpublished(verdict.accepted)):
             for data, part in encoded_in_parts(batch):
                 self._decoded.remember(data, part)
