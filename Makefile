@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots \
+.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -101,8 +101,17 @@ bench-pipeline: setup ## Throughput and cost of the whole pipeline beside the ra
 bench-queries: setup ## Queries over 5 million observations through the HTTP interface, and their plans
 	$(BIN)/python bench/queries.py $(ARGS)
 
+bench-shards: setup ## 1,000 targets over borders of shards beside one shard, cost beside a bare tracker
+	$(BIN)/python bench/shards.py $(ARGS)
+
 bench-hotspots: setup ## 100,000 satellite hot spots to fires
 	$(BIN)/python bench/hotspots.py $(ARGS)
+
+bench-recordings: setup ## Flights without identities, boats by lidar, radar and bearings beside Stone Soup
+	$(BIN)/python bench/recordings.py $(ARGS)
+
+bench-terrain: setup ## Viewsheds, rays and bands over hills
+	$(BIN)/python bench/terrain.py $(ARGS)
 
 bench-zones: setup ## What 200 zones cost at each update of 5,000 entities, and the noise that they keep out
 	$(BIN)/python bench/zones.py $(ARGS)

@@ -7,11 +7,11 @@ not, the inputs of the batch are sent again one by one, and the first that is no
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import psutil
 import pytest
 from books import Auditor
 from doors import At, HttpDoor, MqttDoor, NatsDoor, Outcome
@@ -19,11 +19,13 @@ from hostile import Hostile, inputs, mutated
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from report import keep, machine
+from system import Processes, growth
 
 FROM_STRATEGIES, A_BATCH, LANES = 20, 100, 4
 """Of each batch a fifth is from the strategies; it goes by so many connections at once."""
-WARM_UP = 0.25
-"""Fraction of the inputs after which memory is first looked at."""
+WARM_UP, WARM_UP_S = 0.25, 180.0
+"""Fraction of the inputs, and seconds, after which memory is first looked at (seconds: see ``tests/soak``)."""
+LOOK_EVERY_S, LOOKS_NEEDED = 2.0, 20
 GROWTH = 1.05
 ENOUGH_FOR_MEMORY = 50_000
 
@@ -36,11 +38,13 @@ class Run:
     """Sends batches and keeps the test's own books."""
 
     def __init__(self, system: Any, auditor: Auditor, runner: asyncio.Runner, total: int) -> None:
-        self._system, self._auditor, self._runner, self._total = system, auditor, runner, total
+        self._auditor, self._runner, self._total = auditor, runner, total
         self.sent: Counter[str] = Counter()
         self.said: Counter[str] = Counter()
-        self.processes = programs(system)
-        self.memory: dict[str, float] = {}
+        self.processes = Processes(system.state_dir, system.pid)
+        self.started = self.processes.roots()
+        self.memory: list[dict[str, float]] = []
+        self._look_at = time.monotonic() + WARM_UP_S
         self.failure = ""
 
     def batch(self, name: str, door: Door, batch: Sequence[Hostile]) -> None:
@@ -53,10 +57,11 @@ class Run:
             alone = ((one, self._runner.run(self._send(door, [one]))) for one in batch)
             one, why = next(((one, why) for one, why in alone if why), (f"not alone but together: {batch!r}", wrong))
             self.failure = f"by {name}: {one!r}: {why} (at first: {wrong})"
-        elif programs(self._system) != self.processes:
+        elif self.processes.roots() != self.started:
             self.failure = f"by {name}: a process died on one of {batch!r}"
-        if not self.memory and sum(self.sent.values()) >= WARM_UP * self._total:
-            self.memory = memory_of(self.processes)
+        elif sum(self.sent.values()) >= WARM_UP * self._total and time.monotonic() >= self._look_at:
+            self.memory.append(self.processes.own_mb())
+            self._look_at = time.monotonic() + LOOK_EVERY_S
 
     async def _send(self, door: Door, batch: Sequence[Hostile]) -> str:
         """Empty when the books match, else how they do not."""
@@ -71,21 +76,6 @@ class Run:
             return ""
         differ = await self._auditor.differences()
         return f"{least} to {most} must be in the books, {shown} are; {books}; account and rows differ for {differ}"
-
-
-def programs(system: Any) -> dict[str, int]:
-    """Process id of each program; another one after a restart."""
-    noted = json.loads((system.state_dir / "processes.json").read_text())
-    return {one["name"]: one["pid"] for one in noted}
-
-
-def memory_of(processes: dict[str, int]) -> dict[str, float]:
-    """Resident memory, MB, of each program; of PostgreSQL without what its processes share."""
-    found = {}
-    for name, pid in processes.items():
-        tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        found[name] = round(sum(one.memory_full_info().uss for one in tree) / 2**20, 1)
-    return found
 
 
 @pytest.mark.timeout(3600)
@@ -105,8 +95,7 @@ def test_every_input_is_accepted_or_refused_with_a_reason(system: Any, request: 
         denied = runner.run(auditor.denied(run.said[At.DENIED.value]))
     health = system.run("health", "--state-dir", str(system.state_dir))
     assert health.returncode == 0, f"not everything is well afterwards: {health.stdout}{health.stderr}"
-    after = memory_of(run.processes)
-    grown = {name: round(after[name] / before, 3) for name, before in run.memory.items() if before}
+    grown = growth(run.memory) if run.memory else {}
     figures = {
         "machine": machine(),
         "seed": first_seed,
@@ -115,7 +104,7 @@ def test_every_input_is_accepted_or_refused_with_a_reason(system: Any, request: 
         "reasons": reasons,
         "growth": grown,
     }
-    figures |= {"memory_mb": after, "growth_bar": GROWTH}
+    figures |= {"memory_mb": run.memory[-1:], "looks": len(run.memory), "growth_bar": GROWTH}
     print(json.dumps(figures))
     if total >= ENOUGH_FOR_MEMORY:
         keep("fuzz", figures)
@@ -123,6 +112,7 @@ def test_every_input_is_accepted_or_refused_with_a_reason(system: Any, request: 
     assert sum(run.sent.values()) >= total
     assert sum(run.said.values()) >= total
     if total >= ENOUGH_FOR_MEMORY:
+        assert len(run.memory) >= LOOKS_NEEDED, "too quick to say anything of memory: send more (--inputs)"
         assert max(grown.values()) <= GROWTH, f"memory grew: {grown}"
 
 

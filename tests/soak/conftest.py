@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+WARM_UP_S = 180.0
+"""The broker remembers the ids of messages for two minutes (``duplicate_window``), so that long its memory has to grow;
+and a minute for its garbage collector to have seen that."""
 sys.path.insert(0, str(HERE.parents[1] / "bench"))  # its devices
 
 _spec = importlib.util.spec_from_file_location("e2e_fixtures", HERE.parent / "e2e" / "conftest.py")
@@ -20,4 +23,6 @@ launch, system, api, eventually = _e2e.launch, _e2e.system, _e2e.api, _e2e.event
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seconds", type=float, default=600.0, help="how long the load lasts, after the warm-up")
     parser.addoption("--rate", type=float, default=1_000.0, help="observations a second")
-    parser.addoption("--warm-up", type=float, default=60.0, help="seconds of load before memory is first looked at")
+    parser.addoption(
+        "--warm-up", type=float, default=WARM_UP_S, help="seconds of load before memory is first looked at"
+    )

@@ -1,12 +1,11 @@
 """A day in small: ten minutes at 1,000 observations a second. Memory stays, streams and tables are bounded.
 
-make soak                       (ten minutes after a minute of warm-up)
+make soak                       (ten minutes after three minutes of warm-up)
 make soak ARGS="--seconds 60"   (a short look)
 """
 
 import asyncio
 import json
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +18,7 @@ from console import Console
 from devices import Fleet
 from flight import Flight
 from report import keep, machine
-from system import Processes
+from system import Processes, growth
 
 DEVICES = 500
 SAMPLES = 40
@@ -63,12 +62,12 @@ class Bounds:
 
 
 async def samples(processes: Processes, seconds: float, eventually: Any) -> list[dict[str, float]]:
-    """Memory of each program, ``SAMPLES`` times over so many seconds."""
+    """What each program has made itself, ``SAMPLES`` times over so many seconds."""
     taken, start = [], time.monotonic()
     for number in range(SAMPLES):
         due = start + seconds * (number + 1) / SAMPLES
         await eventually(is_past(due), within_s=seconds + 60, what="time to look")
-        taken.append(await asyncio.to_thread(processes.memory_mb))
+        taken.append(await asyncio.to_thread(processes.own_mb))
     return taken
 
 
@@ -77,19 +76,6 @@ def is_past(moment: float) -> Callable[[], Any]:
         return time.monotonic() >= moment
 
     return ask
-
-
-def growth(taken: list[dict[str, float]]) -> dict[str, float]:
-    """Median of the last fifth of the samples over the median of the first fifth."""
-    part = max(1, len(taken) // 5)
-    return {
-        name: round(
-            statistics.median(one[name] for one in taken[-part:])
-            / statistics.median(one[name] for one in taken[:part]),
-            3,
-        )
-        for name in taken[0]
-    }
 
 
 @pytest.mark.timeout(1800)

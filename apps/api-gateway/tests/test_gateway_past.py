@@ -4,12 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from gateway_harness import Gateway, free_port, running, until
+from hypothesis import given
+from hypothesis import strategies as st
+from summit_gateway.past.passing import as_events
 from summit_gateway.settings import GatewaySettings
 
 NOW = "2026-08-01T05:00:00Z"
@@ -126,6 +130,22 @@ async def test_the_stream_of_a_moment_ends_by_itself(gateway: Gateway, fabric: F
     async with gateway.http.ws_connect(f"{url}?as_of=1999-01-01T00:00:00Z", headers=gateway.headers()) as socket:
         assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == 4410
+
+
+@given(cuts=st.lists(st.integers(0, 40), max_size=4), ended=st.booleans())
+def test_lines_become_events_however_they_are_cut(cuts: list[int], ended: bool) -> None:
+    text = b'{"op":"snapshot"}\n{"op":"upsert"}\n{"op":"end"}' + (b"\n" if ended else b"")
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start, end in pairwise(places):
+            if start < end:  # a body has no empty pieces
+                yield text[start:end]
+
+    async def events() -> bytes:
+        return b"".join([event async for event in as_events(pieces())])
+
+    assert asyncio.run(events()) == b"".join(b"data: %b\n\n" % line for line in text.splitlines())
 
 
 async def test_an_export_flows_through_and_ends_with_its_client(gateway: Gateway, fabric: Fabric) -> None:

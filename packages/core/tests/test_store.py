@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from summit_core.ids import new_id
 from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates, insert_new
+from summit_core.store import pool as pool_module
 from summit_core.store.migrate import check_revision, main, migrate
 
 COLUMNS = ("id", "at", "door", "subject", "code", "message", "size", "payload")
@@ -55,13 +56,33 @@ async def test_readiness_names_an_unmigrated_database_and_an_absent_one(database
 
 
 @pytest.mark.timeout(60)
-async def test_the_first_query_after_a_killed_connection_succeeds(database_url: str) -> None:
+@pytest.mark.parametrize("good_for_s", [0.0, 60.0], ids=["long ago", "lately"])
+async def test_the_first_query_after_a_killed_connection_succeeds(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, good_for_s: float
+) -> None:
+    """Whether its last use was long ago or just now."""
+    monkeypatch.setattr(pool_module, "GOOD_FOR_S", good_for_s)
     pool = await create_pool(database_url, name="victim")
     assert await pool.fetchval("SELECT 1") == 1
     killer = await asyncpg.connect(database_url)
-    await killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'")
+    victims = "FROM pg_stat_activity WHERE application_name = 'victim'"
+    await killer.execute(f"SELECT pg_terminate_backend(pid) {victims}")
+    while await killer.fetchval(f"SELECT count(*) {victims}"):
+        pass
     await killer.close()
     assert await pool.fetchval("SELECT 2") == 2
+    await pool.close()
+
+
+async def test_a_connection_that_comes_back_in_a_transaction_is_out_of_it(database_url: str) -> None:
+    pool = await create_pool(database_url, name="test")
+    pids = set()
+    for _ in range(2):
+        async with pool.acquire() as connection:
+            pids.add(connection.get_server_pid())
+            assert not connection.is_in_transaction()
+            await connection.execute("BEGIN")
+    assert len(pids) == 1
     await pool.close()
 
 

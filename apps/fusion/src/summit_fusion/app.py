@@ -13,6 +13,7 @@ from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
 from summit_core.supervise import running
 
+from summit_fusion.checkpoint import Checkpoints
 from summit_fusion.settings import FusionSettings
 from summit_fusion.warm import warm
 from summit_fusion.worker import Worker
@@ -27,6 +28,7 @@ def build_app(settings: FusionSettings) -> FastAPI:
     health = HealthMonitor()
     health.expect(CONSUMER)
     health.expect("publisher")
+    health.expect("checkpoints")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -34,15 +36,22 @@ def build_app(settings: FusionSettings) -> FastAPI:
         await bus.ensure_streams()
         health.checks["nats"] = bus.check
         mirror = Mirror(bus, health, types=("entities",))
-        worker = Worker(mirror, WorldWriter(bus, SERVICE), SystemClock(), health, settings)
+        kept = Checkpoints(settings.checkpoint_dir) if settings.checkpoint_dir else None
+        worker = Worker(mirror, WorldWriter(bus, SERVICE), SystemClock(), health, settings, kept)
 
         async def work() -> None:
             await asyncio.to_thread(warm)
             await mirror.ready.wait()
-            worker.restore()
-            await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health, subject=SUBJECTS)
+            info = await bus.jetstream.stream_info(OBSERVATIONS)
+            after = worker.begin(str(info.created), info.state.last_seq)
+            await consume(bus, OBSERVATIONS, CONSUMER, worker.handle, health, subject=SUBJECTS, after=after)
 
-        loops = {"mirror": mirror.run, CONSUMER: work, "publisher": worker.publish_forever}
+        loops = {
+            "mirror": mirror.run,
+            CONSUMER: work,
+            "publisher": worker.publish_forever,
+            "checkpoints": worker.checkpoint_forever,
+        }
         async with running(loops, health):
             yield
         await bus.close()

@@ -1,10 +1,42 @@
 """Settings of fusion; all have working defaults beside what every service needs."""
 
+from datetime import timedelta
+from pathlib import Path
+
 from pydantic import Field
 from summit_core.settings import ServiceSettings
+
+from summit_fusion.cameras import BiasSettings, PersistenceSettings
+from summit_fusion.hazards import HazardSettings
 
 
 class FusionSettings(ServiceSettings):
     publish_interval_s: float = Field(default=0.5, gt=0, description="a track is published at most so often")
+    heartbeat_s: float = Field(default=5.0, gt=0, description="a track that is heard is published at least so often")
     bearing_window_s: float = Field(default=90.0, gt=0, description="how long a bearing takes part in a fix")
     hazard_expires_s: float = Field(default=1800.0, gt=0, description="a hazard that nobody reports leaves after this")
+    smoke_frames: int = Field(default=3, ge=2, le=50, description="smoke of one camera: so many frames with it …")
+    smoke_of_frames: int = Field(default=5, ge=2, le=50, description="… of so many …")
+    smoke_score: float = Field(default=1.2, gt=0, description="… whose confidences add up to this …")
+    smoke_least_s: float = Field(default=60.0, ge=0, description="… the last so long after the first …")
+    smoke_window_s: float = Field(default=300.0, gt=0, description="… and none older than this are believed")
+    smoke_continuity_s: float = Field(default=180.0, gt=0, description="smoke that is not seen for so long fades")
+    camera_bias_deg: float = Field(default=0.5, gt=0, le=30, description="azimuth error of a new mount, one sigma")
+    checkpoint_dir: Path | None = Field(default=None, description="where checkpoints are kept; without it, nowhere")
+    checkpoint_interval_s: float = Field(default=5.0, gt=0, description="a checkpoint is written so often")
+
+    def hazards(self) -> HazardSettings:
+        """What the hazards are made by."""
+        return HazardSettings(
+            window=timedelta(seconds=self.bearing_window_s),
+            expires=timedelta(seconds=self.hazard_expires_s),
+            persistence=PersistenceSettings(
+                frames=self.smoke_frames,
+                of_frames=max(self.smoke_of_frames, self.smoke_frames),
+                score=self.smoke_score,
+                least=timedelta(seconds=self.smoke_least_s),
+                window=timedelta(seconds=self.smoke_window_s),
+                continuity=timedelta(seconds=self.smoke_continuity_s),
+            ),
+            bias=BiasSettings(prior_deg=self.camera_bias_deg),
+        )

@@ -19,6 +19,7 @@ _COMMANDS: Final = (
     "locate",
     "track",
     "firms",
+    "viewshed",
     "export",
     "bundle",
 )

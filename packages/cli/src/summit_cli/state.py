@@ -39,6 +39,10 @@ class StateDir:
         return self.path / "nats"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.path / "fusion"
+
+    @property
     def postgres(self) -> Path:
         return self.path / "postgres"
 

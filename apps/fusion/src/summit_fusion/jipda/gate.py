@@ -87,10 +87,9 @@ def box_of(
 @kernel
 def fill(
     mean: Floats, cov: Floats, count: int, z: Floats, noise: Floats, lag: Floats, reach: float, cell_m: float,
-    start: Ints, edges: Ints, values: Floats,
+    slots: Ints, order: Ints, place: Floats, start: Ints, edges: Ints, values: Floats,
 ) -> bool:  # fmt: skip
     """Write the edges; false when they are more than there is room for."""
-    slots, order, place = file_detections(z, cell_m)
     size, used, room = len(slots) - 1, 0, len(edges)
     widest, latest = max(noise[:, 0].max(), noise[:, 2].max()), -lag.min()
     for i in range(count):
@@ -125,6 +124,15 @@ def fill(
 
 
 @kernel
+def file_scan(z: Floats, noise: Floats, reach: float) -> tuple[Ints, Ints, Floats, float]:
+    """The detections of a scan by their cells, and the width of these in metres: about that of a usual gate, so that
+    most tracks look into four of them. It follows from the scan alone, so it can be kept as long as the scan."""
+    cell_m = 1.0 if len(z) == 0 else 2.0 * math.sqrt(2.0 * reach * max(noise[:, 0].max(), noise[:, 2].max()))
+    start, order, place = file_detections(z, cell_m)
+    return start, order, place, cell_m
+
+
+@kernel
 def gate(
     mean: Floats, cov: Floats, count: int, z: Floats, noise: Floats, lag: Floats, reach: float
 ) -> tuple[Ints, Ints, Floats]:
@@ -133,15 +141,58 @@ def gate(
     Returns ``start`` (edges of track i are start[i] to start[i + 1]), the detection of each edge, and its density (a
     square metre) under each model (edges, 2). A detection is inside when it is within ``reach`` of either model.
     """
+    slots, order, place, cell_m = file_scan(z, noise, reach)
+    return gate_filed(mean, cov, count, z, noise, lag, reach, slots, order, place, cell_m)
+
+
+@kernel
+def gate_filed(
+    mean: Floats, cov: Floats, count: int, z: Floats, noise: Floats, lag: Floats, reach: float,
+    slots: Ints, order: Ints, place: Floats, cell_m: float,
+) -> tuple[Ints, Ints, Floats]:  # fmt: skip
+    """`gate` with what `file_scan` made of the detections."""
     start = np.zeros(count + 1, np.int64)
-    room = max(64, 2 * len(z)) if count > 0 and len(z) > 0 else 0
+    room = 2 * (count + 32) if count > 0 and len(z) > 0 else 0
     edges, values = np.empty(room, np.int64), np.empty((room, 2))
     if room > 0:
-        # cells about as wide as a usual gate: most tracks look into four of them
-        widest = max(noise[:, 0].max(), noise[:, 2].max())
-        cell_m = 2.0 * math.sqrt(reach * (np.median(cov[: min(count, 257), 0, XX]) + widest))
-        while not fill(mean, cov, count, z, noise, lag, reach, cell_m, start, edges, values):
+        while not fill(
+            mean, cov, count, z, noise, lag, reach, cell_m, slots, order, place, start, edges, values
+        ):  # fmt: skip
             room *= 2
             edges, values = np.empty(room, np.int64), np.empty((room, 2))
     used = start[count]
     return start, edges[:used], values[:used]
+
+
+@kernel
+def gating(mean: Floats, cov: Floats, count: int, z: Floats, noise: Floats, lag: Floats, reach: float) -> Ints:
+    """Rows of the tracks that have some of a few detections in their gate.
+
+    Most have none near: those whose gate is no wider than a cell, and in whose cells and those around them nothing is,
+    are passed over at the cost of a look into a small table."""
+    if count == 0 or len(z) == 0:
+        return np.empty(0, np.int64)
+    widest = max(noise[:, 0].max(), noise[:, 2].max())
+    usual = np.median(cov[: min(count, 257), :, XX])
+    cell_m = 2.0 * math.sqrt(reach * (usual + widest))
+    size = 1024
+    while size < 64 * len(z):
+        size *= 2
+    near = np.zeros(size, np.bool_)
+    for j in range(len(z)):
+        column, row = math.floor(z[j, 0] / cell_m), math.floor(z[j, 1] / cell_m)
+        for k in range(9):
+            near[slot_of(column + k // 3 - 1, row + k % 3 - 1, size)] = True
+    rows, found, narrow = np.empty(count, np.int64), 0, cell_m * cell_m / reach - widest
+    punctual = lag.min() == 0.0
+    for i in range(count):
+        wide = max(max(cov[i, 0, XX], cov[i, 0, YY]), max(cov[i, 1, XX], cov[i, 1, YY])) > narrow
+        for m in range(2):
+            column, row = math.floor(mean[i, m, 0] / cell_m), math.floor(mean[i, m, 1] / cell_m)
+            if wide or not punctual or near[slot_of(column, row, size)]:
+                rows[found] = i
+                found += 1
+                break
+    rows = rows[:found]
+    start, _, _ = gate(mean[rows], cov[rows], found, z, noise, lag, reach)
+    return rows[start[1:] > start[:-1]]

@@ -8,12 +8,14 @@ An identity outlives this. A track that begins at the same detection keeps its i
 over its detections, the older id wins.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import groupby
 
 import numpy as np
 
-from summit_fusion.jipda.gate import gate
+from summit_fusion.jipda.gate import gating
 from summit_fusion.jipda.layout import Arrays, Floats, Ints, Marks
 from summit_fusion.jipda.life import UNEXPLAINED
 from summit_fusion.jipda.moment import Moment, exchange, slots, spread
@@ -23,6 +25,8 @@ from summit_fusion.jipda.tracker import Estimate, JipdaTracker
 
 HORIZON_S = 3.3
 REORDER_S = 0.25
+LATE_AT_ONCE = 250
+"""Detections."""
 
 
 class LateTracker:
@@ -49,6 +53,8 @@ class LateTracker:
         """A piece of a scan; returns those that are older than the window, whose attributes may still be used."""
         if piece.key is None:
             raise ValueError("a piece of a scan needs the keys of its detections")
+        if not piece.of_a_time:
+            return [piece]
         old = self.settle() if self.due(piece) else []
         self.waiting.append(piece)
         return old
@@ -61,17 +67,15 @@ class LateTracker:
 
     def settle(self) -> list[Detections]:
         """Take in all that waits, in the order of its time; returns what is too old."""
+        return [old for step in self.steps() for old in step() or ()]
+
+    def steps(self) -> list[Callable[[], list[Detections] | None]]:
+        """What `settle` does, to be done in this order: what is late, a part at a time, then each new scan."""
         waiting, self.waiting, last = sorted(self.waiting, key=_rank), [], self._last()
         pieces = [_whole(parts) for _, parts in groupby(waiting, key=_rank)]
-        old = [piece for piece in pieces if piece.time < last[0] - self.horizon_s]
-        late = [piece for piece in pieces[len(old) :] if _rank(piece) <= last]
-        if late:
-            old += self._go_back(late)
-        for piece in pieces:
-            if _rank(piece) > last:
-                self._append(piece)
-        self.too_late += sum(len(piece.z) for piece in old)
-        return old
+        late = [piece for piece in pieces if _rank(piece) <= last]
+        fresh = pieces[len(late) :]
+        return [partial(self._go_back, part) for part in _parts(late)] + [partial(self._append, one) for one in fresh]
 
     def _last(self) -> tuple[float, str]:
         return self.ring[-1].rank if self.ring else (-np.inf, "")
@@ -82,17 +86,20 @@ class LateTracker:
         return self.now.estimate(time)
 
     def _append(self, scan: Detections) -> None:
+        if self.now.filed is None:
+            self.now.filed = {}
         self.now.predict(scan.time)
         before = self.now.tracks.copy(room=8 + self.now.tracks.count // 8)  # a repair may add some
         self.ring.append(Moment.of(scan, before, self.now.absorb(scan)))
         self.now.tracks.arrange()
         while len(self.ring) > 1 and self.ring[1].scan.time < scan.time - self.horizon_s:
-            del self.ring[0]
+            self.now.filed.pop(self.ring.pop(0).rank, None)
             self._forgot = True
 
     def _go_back(self, pieces: list[Detections]) -> list[Detections]:
         """Find or make the scans of late pieces, and run again from the first one; returns what is too old for it."""
-        old = []
+        old = [piece for piece in pieces if piece.time < self._last()[0] - self.horizon_s]
+        pieces = pieces[len(old) :]
         first, new, whole = len(self.ring), [], False
         for piece in pieces:
             index = next(k for k, moment in enumerate(self.ring) if moment.rank >= _rank(piece))
@@ -116,11 +123,15 @@ class LateTracker:
             if len(gone) and len(fresh):
                 now = [(moment, moment.track, moment.seen, moment.share) for moment in self.ring[first:]]
                 self._anchor(_lineage(was, gone), _lineage(now, fresh))
+        self.too_late += sum(len(piece.z) for piece in old)
         return old
 
-    def _repair(self, moments: list[Moment], new: list[tuple[Moment, Ints]], whole: bool) -> tuple[Ints, Ints]:
+    def _repair(
+        self, moments: list[Moment], new: list[tuple[Moment, Ints]], whole: bool, joined: Ints | None = None
+    ) -> tuple[Ints, Ints]:
         """Run the affected part of ``moments`` again until it touches nothing outside itself; returns the ids of the
-        tracks that are gone by this and of those that are new."""
+        tracks that are gone by this and of those that are new. ``joined``: tracks that came to the first moment from
+        elsewhere."""
         offset = np.concatenate([[0], np.cumsum([len(moment.scan.z) for moment in moments])])
         size = 1 << (2 * (sum(moment.before.count for moment in moments) + 64)).bit_length()
         tracks, detections = np.full(size, whole), np.full(offset[-1], whole)
@@ -130,9 +141,10 @@ class LateTracker:
             tracks[slots(self._gating(moment, numbers), tracks)] = True
         gone: set[int] = set()
         fresh: set[int] = set()
-        while detections.any():
+        tracks[slots(np.empty(0, np.int64) if joined is None else joined, tracks)] = True
+        while detections.any() or tracks.any():
             spread(
-                np.concatenate([slots(moment.track, tracks) for moment in moments]),
+                np.concatenate([moment.track for moment in moments]),
                 np.concatenate([moment.seen + offset[k] for k, moment in enumerate(moments)]),
                 tracks, detections,
             )  # fmt: skip
@@ -147,20 +159,24 @@ class LateTracker:
         scan, known = moment.scan, moment.before
         lag = scan.at[numbers] - scan.time
         reach = self.now.settings.gate
-        start, _, _ = gate(known.mean, known.cov, known.count, scan.z[numbers], scan.noise[numbers], lag, reach)
-        return known.id[: known.count][np.diff(start) > 0]
+        return known.id[gating(known.mean, known.cov, known.count, scan.z[numbers], scan.noise[numbers], lag, reach)]
 
     def _again(
         self, moments: list[Moment], offset: Ints, tracks: Marks, detections: Marks
     ) -> tuple[Marks, set[int], set[int]]:
         """Run the marked part through the scans again. Returns marks of the detections outside it that it came to gate,
         the ids it had at the end before, and those it has."""
-        part, outside = JipdaTracker(self.now.settings), np.zeros(len(detections), np.bool_)
+        part, outside = self.now.alike(), np.zeros(len(detections), np.bool_)
+        part.filed = self.now.filed
         known = moments[0].before
         part.tracks = known.select(np.flatnonzero(tracks[slots(known.id[: known.count], tracks)]))
         part.next_id, again = self.now.next_id, []
         for k, moment in enumerate(moments):
             part.predict(moment.scan.time)
+            if k and moment.joins.count:  # those of the first one stand in its ``before``
+                come = moment.joins.id[: moment.joins.count]
+                part.tracks.replace(come[:0], moment.joins.select(np.flatnonzero(tracks[slots(come, tracks)])))
+                part.tracks.arrange()
             mine, before = detections[offset[k] : offset[k + 1]], part.tracks.copy()
             found = Moment.of(moment.scan, before, part.absorb(moment.scan, mine, moment.born))
             part.tracks.arrange()
@@ -179,10 +195,9 @@ class LateTracker:
     def _anchor(self, was: Ints, now: Ints) -> None:
         """Exchange the ids of tracks that vanished with those of the new tracks that took over their detections."""
         _, left, right = np.intersect1d(was[:, 0], now[:, 0], assume_unique=True, return_indices=True)
-        pairs, votes = np.unique(np.stack([was[left, 1], now[right, 1]], 1), axis=0, return_counts=True)
+        votes = Counter(zip(was[left, 1].tolist(), now[right, 1].tolist(), strict=True))
         taken: dict[int, int] = {}
-        for k in np.lexsort((pairs[:, 0], -votes)):
-            a, b = int(pairs[k, 0]), int(pairs[k, 1])
+        for a, b in sorted(votes, key=lambda pair: (-votes[pair], pair)):
             if a not in taken and b not in taken:
                 taken[a], taken[b] = b, a
         if not taken:
@@ -205,6 +220,18 @@ def _lineage(known: list[tuple[Moment, Ints, Ints, Floats]], ids: Ints) -> Ints:
         if moment.scan.key is not None:
             rows.append(np.stack([moment.scan.key[seen[edges]], track[edges]], 1))
     return np.concatenate(rows)
+
+
+def _parts(late: list[Detections]) -> Iterator[list[Detections]]:
+    """Some scans at a time, so that no step is long."""
+    part: list[Detections] = []
+    for piece in late:
+        if part and sum(len(one.z) for one in (*part, piece)) > LATE_AT_ONCE:
+            yield part
+            part = []
+        part.append(piece)
+    if part:
+        yield part
 
 
 def _rank(piece: Detections) -> tuple[float, str]:

@@ -5,14 +5,17 @@
 """
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from summit_fusion.compiled import kernel
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Marks = NDArray[np.bool_]
+Records = NDArray[Any]
 
 MODELS: Final = 2
 XX, XY, YY, XU, XV, YU, YV, UU, UV, VV = range(10)
@@ -40,6 +43,8 @@ class Arrays:
     """Time of the scan it began in; with ``origin`` it orders the rows, whatever order the scans came in."""
     origin: Ints
     """Key of the detection it began at."""
+    known: Records
+    """What is known beside the motion (`evidence.record`): without a width until a scan first tells of such things."""
     count: int = 0
 
     @classmethod
@@ -56,7 +61,18 @@ class Arrays:
             seen_at=np.zeros(capacity),
             born=np.zeros(capacity),
             origin=np.zeros(capacity, np.int64),
+            known=np.zeros((capacity, 0)),
         )
+
+    @property
+    def tell_more(self) -> bool:
+        """Whether something beside the motion is known of some track."""
+        return self.known.ndim == 1
+
+    def widen(self, record: np.dtype[Any]) -> None:
+        """From now on more is known of the tracks; of those there are, nothing yet (zeros)."""
+        if not self.tell_more:
+            self.known = np.zeros(len(self.known), record)
 
     def make_room(self, more: int) -> None:
         """Room for ``more`` tracks beyond ``count``."""
@@ -79,20 +95,24 @@ class Arrays:
 
     def select(self, rows: Ints) -> "Arrays":
         """Some of the tracks, in the order of their birth."""
-        rows = rows[np.lexsort((self.origin[rows], self.born[rows]))]
+        born, origin = self.born[rows], self.origin[rows]
+        if not in_order(born, origin):
+            rows = rows[np.lexsort((origin, born))]
         return Arrays(**{name: getattr(self, name)[rows] for name in COLUMNS}, count=len(rows))
 
     def arrange(self, first: int = 0) -> None:
         """Put the rows from ``first`` on into the order of their birth, where they are not."""
         born, origin = self.born[first : self.count], self.origin[first : self.count]
-        step, later = np.diff(born), np.diff(origin)
-        if np.any((step < 0) | ((step == 0) & (later < 0))):
+        if not in_order(born, origin):
             order = np.lexsort((origin, born))
             for name in COLUMNS:
                 getattr(self, name)[first : self.count] = getattr(self, name)[first : self.count][order]
 
     def replace(self, rows: Ints, fresh: "Arrays") -> None:
         """``fresh`` in the place of ``rows`` (ascending). The order of the rows is lost."""
+        for one, other in ((self, fresh), (fresh, self)):
+            if other.tell_more:
+                one.widen(other.known.dtype)
         both = min(len(rows), fresh.count)
         more = fresh.count - both
         self.make_room(more)
@@ -110,4 +130,15 @@ class Arrays:
             self.count = len(kept)
 
 
+@kernel
+def in_order(first: Floats, second: Ints) -> bool:
+    """Whether rows ascend by ``first`` and, where that is equal, by ``second``."""
+    for k in range(1, len(first)):
+        if first[k] < first[k - 1] or (first[k] == first[k - 1] and second[k] < second[k - 1]):
+            return False
+    return True
+
+
 COLUMNS: Final = tuple(f.name for f in fields(Arrays) if f.name != "count")
+OF_MOTION: Final = tuple(name for name in COLUMNS if name != "known")
+"""What there is to move while nothing else is known."""

@@ -13,7 +13,8 @@ def initiate(
     next_id: int,
 ) -> int:  # fmt: skip
     """New tracks behind the first ``count``; returns how many there are now. ``alone``: probability of each detection
-    that it is of no known track. ``birth``: existence, velocity variance (m2/s2), probability of the first model."""
+    that it is of no known track. ``birth``: existence, velocity variance of the first model (m2/s2),
+    probability of it, velocity variance of the second."""
     for j in range(len(z)):
         if alone[j] <= UNEXPLAINED:
             continue
@@ -21,10 +22,11 @@ def initiate(
             mean[count, m, 0], mean[count, m, 1] = z[j, 0], z[j, 1]
             mean[count, m, 2] = mean[count, m, 3] = 0.0
             cov[count, m, :] = 0.0
-            spread = lag[j] * lag[j] * birth[1]
+            speed = birth[1] if m == 0 else birth[3]
+            spread = lag[j] * lag[j] * speed
             cov[count, m, XX], cov[count, m, XY] = noise[j, 0] + spread, noise[j, 1]
             cov[count, m, YY] = noise[j, 2] + spread
-            cov[count, m, UU] = cov[count, m, VV] = birth[1]
+            cov[count, m, UU] = cov[count, m, VV] = speed
         cruise[count], at[count], hits[count] = birth[2], time, 1
         existence[count] = min(0.5, birth[0] * alone[j])
         ids[count], confirmed[count], seen_at[count] = next_id, 0, time + lag[j]
@@ -54,3 +56,18 @@ def judge(
             keep[alive] = i
             alive += 1
     return alive
+
+
+@kernel
+def compact(
+    mean: Floats, cov: Floats, cruise: Floats, existence: Floats, at: Floats, hits: Ints, ids: Ints, confirmed: Ints,
+    seen_at: Floats, born: Floats, origin: Ints, keep: Ints, alive: int,
+) -> None:  # fmt: skip
+    """Row ``keep[k]`` becomes row k (keep ascends), in place."""
+    for k in range(alive):
+        i = keep[k]
+        if i == k:
+            continue
+        mean[k], cov[k], cruise[k], existence[k], at[k] = mean[i], cov[i], cruise[i], existence[i], at[i]
+        hits[k], ids[k], confirmed[k], seen_at[k] = hits[i], ids[i], confirmed[i], seen_at[i]
+        born[k], origin[k] = born[i], origin[i]

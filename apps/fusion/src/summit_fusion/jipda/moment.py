@@ -1,6 +1,6 @@
 """One scan as it was taken in, kept so that it can be taken in again when more of it arrives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Moment:
     seen: Ints
     share: Floats
     born: Ints
+    joins: Arrays = field(default_factory=lambda: Arrays.empty(0))
+    """Tracks that come in here from elsewhere; they stand in ``before`` as well."""
 
     @classmethod
     def of(cls, scan: Detections, before: Arrays, absorbed: Absorbed) -> "Moment":
@@ -48,16 +50,31 @@ class Moment:
         """What was found ``again`` in the place of what was known of these tracks and detections."""
         known = self.before.id[: self.before.count]
         self.before.replace(np.flatnonzero(tracks[slots(known, tracks)]), again.before)
-        kept = np.flatnonzero(~tracks[slots(self.track, tracks)])
-        self.track = np.concatenate([self.track[kept], again.track])
-        self.seen = np.concatenate([self.seen[kept], again.seen])
-        self.share = np.concatenate([self.share[kept], again.share])
+        self.track, self.seen, self.share = exchanged(
+            self.track, self.seen, self.share, tracks, again.track, again.seen, again.share
+        )  # fmt: skip
         self.born[mine] = again.born[mine]
 
     def rename(self, old: Ints, new: Ints, changed: Marks) -> None:
         """``old`` (ascending) become ``new``; ``changed`` marks their slots."""
-        for ids in (self.before.id, self.track, self.born):
+        for ids in (self.before.id, self.joins.id, self.track, self.born):
             exchange(ids, old, new, changed)
+
+
+@kernel
+def exchanged(
+    track: Ints, seen: Ints, share: Floats, tracks: Marks, new_track: Ints, new_seen: Ints, new_share: Floats
+) -> tuple[Ints, Ints, Floats]:
+    """The edges of all tracks that are not marked, and the new ones behind them."""
+    count, mask = len(track) + len(new_track), len(tracks) - 1
+    ids, numbers, shares, used = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count), 0
+    for e in range(len(track)):
+        if not tracks[track[e] & mask]:
+            ids[used], numbers[used], shares[used] = track[e], seen[e], share[e]
+            used += 1
+    last = used + len(new_track)
+    ids[used:last], numbers[used:last], shares[used:last] = new_track, new_seen, new_share
+    return ids[:last], numbers[:last], shares[:last]
 
 
 def slots(ids: Ints, marks: Marks) -> Ints:
@@ -66,7 +83,7 @@ def slots(ids: Ints, marks: Marks) -> Ints:
 
 
 def exchange(ids: Ints, old: Ints, new: Ints, changed: Marks) -> None:
-    """In place: each of ``old`` (ascending) becomes its ``new``."""
+    """In place: each of ``old`` (ascending) becomes its ``new``; ``changed`` marks their slots."""
     rows = np.flatnonzero(changed[slots(ids, changed)])
     rows = rows[np.isin(ids[rows], old)]
     ids[rows] = new[np.searchsorted(old, ids[rows])]
@@ -74,12 +91,12 @@ def exchange(ids: Ints, old: Ints, new: Ints, changed: Marks) -> None:
 
 @kernel
 def spread(track: Ints, seen: Ints, tracks: Marks, detections: Marks) -> None:
-    """Mark all that hangs together by edges with what is marked. ``track``: slots; in the order of the scans."""
-    count, back, more = len(track), False, True
+    """Mark all that hangs together by edges with what is marked. In the order of the scans."""
+    count, mask, back, more = len(track), len(tracks) - 1, False, True
     while more:
         more = False
         for k in range(count):  # there and back: what hangs together over time does so in both directions
             e = count - 1 - k if back else k
-            if tracks[track[e]] != detections[seen[e]]:
-                tracks[track[e]] = detections[seen[e]] = more = True
+            if tracks[track[e] & mask] != detections[seen[e]]:
+                tracks[track[e] & mask] = detections[seen[e]] = more = True
         back = not back

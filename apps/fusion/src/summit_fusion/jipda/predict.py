@@ -7,7 +7,7 @@ Kirubarajan, "Estimation with Applications to Tracking and Navigation", equation
 import math
 
 from summit_fusion.compiled import kernel
-from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats
+from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats, Ints
 
 
 @kernel
@@ -59,17 +59,21 @@ def move(mean: Floats, cov: Floats, dt: float, q: float) -> None:
 
 @kernel
 def predict(
-    mean: Floats, cov: Floats, cruise: Floats, existence: Floats, at: Floats, count: int, time: float, motion: Floats
-) -> None:
-    """All tracks to ``time``. ``motion``: q of each model, mean stay in each, mean life (seconds)."""
+    mean: Floats, cov: Floats, cruise: Floats, existence: Floats, at: Floats, count: int, time: float, motions: Floats,
+    preset: Ints,
+) -> None:  # fmt: skip
+    """All tracks to ``time``. A row of ``motions``: q of each model, mean stay in each, mean life (seconds).
+
+    ``preset``: the row of each track; when it is empty all move by the first."""
     for i in range(count):
         dt = time - at[i]
         if dt == 0.0:
             continue
-        leave_cruise = 1.0 - math.exp(-abs(dt) / motion[2])
-        leave_manoeuvre = 1.0 - math.exp(-abs(dt) / motion[3])
+        k = preset[i] if len(preset) > 0 else 0
+        leave_cruise = 1.0 - math.exp(-abs(dt) / motions[k, 2])
+        leave_manoeuvre = 1.0 - math.exp(-abs(dt) / motions[k, 3])
         cruise[i] = mix(mean[i], cov[i], cruise[i], leave_cruise, leave_manoeuvre)
-        move(mean[i, 0], cov[i, 0], dt, motion[0])
-        move(mean[i, 1], cov[i, 1], dt, motion[1])
-        existence[i] *= math.exp(-abs(dt) / motion[4])
+        move(mean[i, 0], cov[i, 0], dt, motions[k, 0])
+        move(mean[i, 1], cov[i, 1], dt, motions[k, 1])
+        existence[i] *= math.exp(-abs(dt) / motions[k, 4])
         at[i] = time

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from summit_fusion.jipda.classes import sane_classes
+from summit_fusion.jipda.height import sane_heights
 from summit_fusion.jipda.layout import Floats, Ints
+from summit_fusion.jipda.sane import LATEST_S, sane
+
+NOTHING: Final = {"alt": np.nan, "alt_sigma": np.nan, "identity": 0, "class_p": 0.0, "clutter_at": np.nan}
+"""Columns that a scan may have, and what stands for a detection that tells nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +35,40 @@ class Detections:
     sensor: str = ""
     key: Ints | None = None
     """Number of each detection, unique for ever: what arrives late is told from what is there by it."""
+    alt: Floats | None = None
+    """(n,) metres above the ellipsoid and ``alt_sigma`` (n,), its standard deviation; NaN where there is none."""
+    alt_sigma: Floats | None = None
+    identity: Ints | None = None
+    """(n,) `identity.hashed`, 0 where there is none."""
+    class_p: Floats | None = None
+    """(n, C) calibrated probabilities of `ClassSettings.names`, a row of zeros where there are none."""
+    detector: str = ""
+    """Whose confusion matrix ``class_p`` goes through."""
+    clutter_at: Floats | None = None
+    """(n,) false detections a square metre and scan about each detection (`clutter.ClutterMap`), NaN: ``clutter``."""
 
     def __post_init__(self) -> None:
         if not len(self.z) == len(self.noise) == len(self.at):
             raise ValueError("z, noise and at must have one row a detection")
+        if self.tells_more:
+            if any(len(column) != len(self.z) for column in self.told.values()):
+                raise ValueError("alt, alt_sigma, identity and class_p must have one row a detection")
+            if (self.alt is None) != (self.alt_sigma is None):
+                raise ValueError("alt and alt_sigma belong together")
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The columns beside the position that the scan has."""
+        return {name: column for name in NOTHING if (column := getattr(self, name)) is not None}
+
+    @property
+    def tells_more(self) -> bool:
+        return self.identity is not None or self.alt is not None or self.class_p is not None
+
+    @property
+    def of_a_time(self) -> bool:
+        """Whether its time is one; a scan of no time moves nothing."""
+        return abs(self.time) < LATEST_S
 
     @classmethod
     def of(
@@ -45,19 +83,30 @@ class Detections:
         view: tuple[float, float, float] | None = None,
         sensor: str = "",
         key: Ints | None = None,
+        alt: Floats | None = None,
+        alt_sigma: Floats | None = None,
+        identity: Ints | None = None,
+        class_p: Floats | None = None,
+        detector: str = "",
     ) -> tuple["Detections", int]:
-        """A scan without its nonsense (not finite, no covariance, from the future), and how many that were."""
+        """A scan without its nonsense (`sane`), and how many that were.
+
+        A nonsensical height or class costs no detection: it tells nothing."""
         times = np.full(len(z), time) if at is None else at
-        with np.errstate(invalid="ignore", over="ignore"):
-            good = np.isfinite(z).all(1) & np.isfinite(noise).all(1) & np.isfinite(times) & (times <= time)
-            good &= (noise[:, 0] > 0) & (noise[:, 2] > 0)
-            good &= noise[:, 0] * noise[:, 2] - noise[:, 1] ** 2 > 1e-12 * noise[:, 0] * noise[:, 2]
-            good &= np.abs(z).max(1, initial=0.0) < 1e9
+        good = sane(time, z, noise, times, identity)
         places, kept = np.ascontiguousarray(z[good]), None if key is None else key[good]
         scan = cls(
-            time, places, np.ascontiguousarray(noise[good]), times[good], clutter, detect, view, sensor, kept
+            time, places, np.ascontiguousarray(noise[good]), times[good], clutter, detect, view, sensor, kept,
+            detector=detector,
         )  # fmt: skip
-        return scan, int(len(z) - good.sum())
+        more: dict[str, Any] = {}
+        if alt is not None and alt_sigma is not None:
+            more["alt"], more["alt_sigma"] = sane_heights(alt[good], alt_sigma[good])
+        if identity is not None:
+            more["identity"] = identity[good]
+        if class_p is not None:
+            more["class_p"] = sane_classes(class_p[good])
+        return replace(scan, **more) if more else scan, int(len(z) - good.sum())
 
     def joined(self, more: Sequence["Detections"]) -> "Detections":
         """With those detections of other pieces of the same scan whose keys are not here yet, in order."""
@@ -65,22 +114,27 @@ class Detections:
             raise ValueError("pieces of a scan are joined by the keys of their detections")
         offered = np.concatenate([np.empty(0, np.int64) if piece.key is None else piece.key for piece in more])
         key, first = np.unique(offered, return_index=True)
-        place = np.minimum(np.searchsorted(key, self.key), len(key) - 1)
-        known = np.zeros(len(key), np.bool_)
-        known[place[key[place] == self.key]] = True
-        rows = first[~known]
+        alike = np.zeros(1 << 16, np.bool_)  # most of what is here has nothing in common with what is offered
+        alike[key & 0xFFFF] = True
+        rows = first[~np.isin(key, self.key[alike[self.key & 0xFFFF]])]
         z, noise, at = (
             np.concatenate([getattr(self, name), np.concatenate([getattr(piece, name) for piece in more])[rows]])
             for name in ("z", "noise", "at")
         )
-        return replace(self, z=z, noise=noise, at=at, key=np.concatenate([self.key, offered[rows]]))
+        told: dict[str, Any] = {}
+        for name, like in {name: column for piece in (self, *more) for name, column in piece.told.items()}.items():
+            mine, *theirs = (piece.told.get(name, _untold(name, like, len(piece.z))) for piece in (self, *more))
+            told[name] = np.concatenate([mine, np.concatenate(theirs)[rows]])
+        told["detector"] = max(piece.detector for piece in (self, *more))
+        return replace(self, z=z, noise=noise, at=at, key=np.concatenate([self.key, offered[rows]]), **told)
 
     def in_order(self) -> "Detections":
         """The same detections in the order of their keys."""
-        if self.key is None:
+        if self.key is None or bool((self.key[1:] >= self.key[:-1]).all()):
             return self
         order = np.argsort(self.key, kind="stable")
-        return replace(self, z=self.z[order], noise=self.noise[order], at=self.at[order], key=self.key[order])
+        told = {name: column[order] for name, column in self.told.items()}
+        return replace(self, z=self.z[order], noise=self.noise[order], at=self.at[order], key=self.key[order], **told)
 
     def probability(self, places: Floats) -> Floats:
         """Probability of detection at each of (n, 2) places: nothing is seen outside the field of view."""
@@ -89,3 +143,8 @@ class Detections:
             east, north, radius = self.view
             chance[(places[:, 0] - east) ** 2 + (places[:, 1] - north) ** 2 > radius * radius] = 0.0
         return chance
+
+
+def _untold(name: str, like: NDArray[Any], rows: int) -> NDArray[Any]:
+    """The column of as many detections that tell nothing, of the type and width of another one."""
+    return np.full((rows, *like.shape[1:]), NOTHING[name], like.dtype)

@@ -30,7 +30,7 @@ class LocateSettings:
     same_place: float = 9.21
     """Squared Mahalanobis distance within which two hypotheses are one place (chi-square, 2 degrees of freedom, 99
     %)."""
-    ambiguous_below: float = 0.91
+    ambiguous_below: float = 0.89
     """A best hypothesis with less probability than this does not stand alone."""
     unnoticed_odds: float = 0.065
     """Three lines that meet stand alone when the odds that one of them is wrong all the same are below this."""
@@ -50,6 +50,10 @@ ENUMERATED = 6
 MAX_SETS = 40
 MIN_ANGLE_RAD = 0.0035
 """0.2 degrees: below, the crossing of two lines says nothing."""
+FEW = 4
+OPEN_AREA, MOST_OPEN_AREA = 0.6, 1.0
+"""How much of Laplace's factor counts, and how much it may add to a logarithm. Measured, six lines with 15 % wrong, six
+seeds: 90th percentile of the error 10 m less, 0.3 % more of the unflagged within three bounds."""
 NEGLIGIBLE = 0.01
 """Posterior below which a place is not mentioned."""
 
@@ -142,13 +146,17 @@ def posterior(found: Estimates, sets: Mask, possible: Mask, cameras: Cameras, se
     """Probability of each set being the right lines and the others wrong; impossible sets get none.
 
     The likelihood at the estimate: Gaussian density of the lines used, uniform density of the wrong ones over the
-    field of view, prior of so many wrong ones. The area that a set leaves open (Laplace's factor) is left out on
-    purpose: it favours pairs that cross far away at a small angle (measured, three lines in a disc: rms 1.47 of the
-    bound with it, 0.99 without).
+    field of view, prior of so many wrong ones. The area that a set leaves open (Laplace's factor) counts in part, for
+    five lines or more of which some must be wrong: whole, it favours pairs that cross far away at a small angle
+    (measured, three lines in a disc: rms 1.47 of the bound with it, 0.99 without).
     """
     right = np.log1p(-settings.outlier_rate) - np.log(cameras.sigma * np.sqrt(2.0 * np.pi))
     wrong = np.log(settings.outlier_rate / np.radians(settings.outlier_spread_deg))
     log_weight = sets @ right + (~sets).sum(axis=1) * wrong - found.cost / 2
+    lines = sets.shape[1]
+    if lines > FEW and found.cost[sets.all(axis=1)].min() > chi_square_limit(lines - 2):
+        area = np.log(np.maximum(np.linalg.det(found.cov), 1.0)) / 2.0
+        log_weight = log_weight + np.minimum(OPEN_AREA * (area - area[possible].min()), MOST_OPEN_AREA)
     log_weight = np.where(possible, log_weight, -np.inf)
     weight = np.exp(log_weight - log_weight.max())
     return np.asarray(weight / weight.sum())

@@ -72,6 +72,7 @@ def track(source: str, target: str, meta: str | None, online: bool, as_json: boo
 
     With --online they are taken in the order of "t_rx" and each picture knows only what had arrived by then; "id" must
     tell them apart. Those more than 3.3 s behind the last scan move nothing: the last line counts them as too_late.
+    What is late is taken in by some hundred detections at a time; each such part counts as a scan.
     """
     if "-" not in (source, target) and Path(target).exists() and Path(source).samefile(target):
         raise click.UsageError("--input and --output are the same file; choose another output")
@@ -164,9 +165,12 @@ def _track_online(found: "list[Detection]", scenario: "Scenario", out: IO[bytes]
     tracker, shown_at = LateTracker(), 0.5
     end = scenario.dur if scenario.dur is not None else max((one.t for one in found), default=0.0)
 
+    def settle() -> None:
+        for step in tracker.steps():
+            tally.clock(step)
+
     def show() -> None:
-        if tracker.waiting:
-            tally.clock(tracker.settle)
+        settle()
         estimate = tracker.estimate(shown_at)
         tally.tracks.update(estimate.id.tolist())
         out.write(line_of(estimate))
@@ -178,7 +182,7 @@ def _track_online(found: "list[Detection]", scenario: "Scenario", out: IO[bytes]
         tally.rejected += refused
         tally.detections += len(piece.z)
         if tracker.due(piece):
-            tally.clock(tracker.settle)
+            settle()
         tracker.take(piece)
     while shown_at < end:
         show()

@@ -20,8 +20,8 @@ USER = DATABASE = "summit"
 INIT_TIMEOUT_S = 120
 
 # Small and durable: one machine, five services, few connections each. synchronous_commit stays on, because a consumer
-# acknowledges after the commit. io_method=sync needs no worker processes; parallel workers and jit cost memory. work_mem
-# is used only while something is sorted, and holds the picture of a moment with 5,000 entities.
+# acknowledges after the commit. io_method=sync needs no worker processes; parallel workers and jit cost memory.
+# work_mem is used only while something is sorted, and holds the picture of a moment with 5,000 entities.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

@@ -32,6 +32,7 @@ _OURS: Final = {
     "SUMMIT_NATS_ISSUER_SEED",
     "SUMMIT_NATS_SYSTEM_URL",
     "SUMMIT_NATS_LOG",  # _FILE
+    "SUMMIT_CHECKPOINT_DIR",
 }
 
 # One thread for linear algebra on 4 x 4 matrices, few allocator arenas: together 100 MB less over five processes.
@@ -48,6 +49,7 @@ class Wiring:
     database_url: str
     secrets: Secrets
     admin_key: Path
+    checkpoints: Path
     fabric: dict[str, str] = field(default_factory=dict, repr=False)
     """What only fabric is told: the broker's registry settings, which hold secrets."""
 
@@ -74,6 +76,8 @@ class Wiring:
             env |= self._gateway()
         if name == "fabric":
             env |= self.fabric
+        if name == "fusion":
+            env["SUMMIT_CHECKPOINT_DIR"] = str(self.checkpoints)
         return Program(name=name, argv=(sys.executable, "-m", MODULES[name]), env=env, stage=Stage.SERVICE)
 
     def migration(self) -> Program:

@@ -124,6 +124,7 @@ class Startup:
             database_url=servers.database_url,
             secrets=self._secrets,
             admin_key=self._state.admin_key.resolve(),
+            checkpoints=self._state.checkpoints.resolve(),
             fabric=servers.fabric,
         )
 

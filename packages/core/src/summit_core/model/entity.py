@@ -66,6 +66,14 @@ class BearingEvidence(Struct, frozen=True, kw_only=True):
     used: bool = True
     residual_sigma: float | None = None
     """Bearing minus predicted azimuth, in standard deviations."""
+    state: Name | None = None
+    """Of what the camera sees there: candidate, tentative, confirmed, fading or ended."""
+    reason: Text = ""
+    """Why it is in that state."""
+    bias_deg: float | None = None
+    """Subtracted from what the camera measured; ``azimuth_deg`` is the result, ``sigma_deg`` holds its uncertainty."""
+    bias_sigma_deg: float | None = None
+    bias_note: Text = ""
 
 
 class Hypothesis(Struct, frozen=True, kw_only=True):
@@ -75,6 +83,38 @@ class Hypothesis(Struct, frozen=True, kw_only=True):
     lon: Longitude
     cov_m2: Matrix2
     weight: Confidence
+
+
+class Contribution(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one source has given to a track: how often, what last, and how surely that was of this track."""
+
+    source: Key
+    updates: Annotated[int, Meta(ge=0)]
+    observation: str
+    observed_at: Timestamp
+    probability: Confidence
+    """That the last observation is of this track, and neither of another one nor false."""
+    class_: Name | None = field(default=None, name="class")
+    """What the source last said that it is."""
+
+
+class Growth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fire after one pass of a satellite: ground covered so far, and spots and power of that pass alone."""
+
+    at: Timestamp
+    spots: Annotated[int, Meta(ge=1)]
+    area_ha: float
+    frp_mw: float | None = None
+
+
+class Perimeter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Outline of a hazard on the ground. ``polygons`` are the coordinates of a GeoJSON MultiPolygon (RFC 7946)."""
+
+    polygons: tuple[tuple[tuple[tuple[Longitude, Latitude], ...], ...], ...]
+    area_ha: float
+    rate_ha_h: float | None = None
+    """Area gained an hour over the last pass."""
+    growth: tuple[Growth, ...] = ()
 
 
 class Alias(Struct, frozen=True, kw_only=True):
@@ -139,6 +179,9 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ambiguous: bool = False
     ambiguity: Text | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
+    """Of a track: the sources it rests on, the latest first."""
+    perimeter: Perimeter | None = None
     labels: tuple[Name, ...] = ()
     aliases: tuple[Alias, ...] = ()
     relations: tuple[Relation, ...] = ()
