@@ -10,6 +10,7 @@ with hours on the ground as well).
 import gzip
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,9 +116,9 @@ def reports(path: Path, harm: Harm, seed: int) -> Reports:
             if len(piece) < 2 or rows[piece[-1], 0] - rows[piece[0], 0] < LEAST_S:
                 continue
             at = np.arange(rows[piece[0], 0] + random.random() * harm.every_s, rows[piece[-1], 0], harm.every_s)
-            heard = _heard(at, harm, random)
+            kept = heard(at, harm, random)
             true, alt = curve(rows[piece, 0], place[piece], rows[piece, 4:], at), np.interp(at, rows[:, 0], rows[:, 3])
-            columns.append(np.column_stack([at, np.full(len(at), part), true, alt])[heard])
+            columns.append(np.column_stack([at, np.full(len(at), part), true, alt])[kept])
             part += 1
     rows = np.concatenate(columns)
     rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
@@ -126,7 +127,7 @@ def reports(path: Path, harm: Harm, seed: int) -> Reports:
     return Reports(rows[:, 0] - rows[0, 0], rows[:, 1].astype(np.int64), rows[:, 2:4], z, alt)
 
 
-def _heard(at: Floats, harm: Harm, random: np.random.Generator) -> NDArray[np.bool_]:
+def heard(at: Floats, harm: Harm, random: np.random.Generator) -> NDArray[np.bool_]:
     heard = random.random(len(at)) >= harm.drop
     if len(at) and math.isfinite(harm.burst_every_s):
         for begin in random.uniform(at[0], at[-1], random.poisson((at[-1] - at[0]) / harm.burst_every_s)):
@@ -146,3 +147,16 @@ def curve(times: Floats, place: Floats, velocity: Floats, at: Floats) -> Floats:
         + (u**3 - u**2) * span * velocity[k + 1]
     )
     return found
+
+
+def identity_f1(truth: Ints, owner: Ints) -> float:
+    """IDF1 of labelled reports: twice those whose track is the one matched to their target, through both sums. Targets
+    and tracks are matched by falling overlap, which is at most as good as the best matching."""
+    shared = Counter((a, b) for a, b in zip(truth.tolist(), owner.tolist(), strict=True) if b >= 0)
+    taken, right = (set[int](), set[int]()), 0
+    for (a, b), count in shared.most_common():
+        if a not in taken[0] and b not in taken[1]:
+            taken[0].add(a)
+            taken[1].add(b)
+            right += count
+    return 2.0 * right / (len(truth) + int((owner >= 0).sum()))

@@ -15,7 +15,6 @@ import json
 import math
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -23,13 +22,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from adsb import Harm, Ints, Reports, reports
+from adsb import Harm, Ints, Reports, identity_f1, reports
+from adsb_lines import LEVELS, levels
 from autoferry import RADAR, SENSORS, Floats, Scan, Scenario, Sensor, polar_noise, scenarios
 from report import Bar, finish, machine
 from summit_fusion.jipda import Bearings, Detections, JipdaTracker
 from summit_fusion.jipda.clutter import ClutterMap
 from summit_fusion.jipda.returns import merge_returns
-from summit_fusion.jipda.surveillance import harbour, reporting_aircraft
+from summit_fusion.jipda.surveillance import NEW_TARGETS, harbour, reporting
 from tracking import SHARED, last_json, peers_python
 
 DATA = SHARED.parents[1] / "data"
@@ -39,6 +39,9 @@ HARMS = {
     "noisy": Harm(sigma_m=100.0, alt_sigma_m=60.0, drop=0.2),
     "bursty": Harm(burst_every_s=600.0),
 }
+MET = ("1s_10m", "1s_10m_drop20")
+KEPT = ("1s_10m", "1s_10m_drop20", "1s_10m_bursts", "1s_30m")
+"""Levels of `adsb_lines` that the scorer's 50 m allow, and those at which identities can be kept."""
 HULL_M = 25.0
 PEER_SETTINGS = (
     {"q": 0.05, "cov": 100.0, "points": 5, "speed": 5.0},
@@ -51,14 +54,14 @@ Row = dict[str, Any]
 
 def owners(seen: Reports, harm: Harm) -> Ints:
     """The track that each report went to, or -1."""
-    tracker, owner, begin = JipdaTracker(reporting_aircraft(harm.every_s)), np.full(len(seen.at), -1), 0
+    tracker, owner, begin = JipdaTracker(reporting("aircraft", harm.every_s)), np.full(len(seen.at), -1), 0
     noise, width = np.array([harm.sigma_m**2, 0.0, harm.sigma_m**2]), harm.every_s
     while begin < len(seen.at):
         time = (math.floor(seen.at[begin] / width) + 1.0) * width
         end = int(np.searchsorted(seen.at, time))
         rows = slice(begin, end)
         scan, _ = Detections.of(
-            time, seen.z[rows], np.tile(noise, (end - begin, 1)), clutter=0.0, at=seen.at[rows],
+            time, seen.z[rows], np.tile(noise, (end - begin, 1)), clutter=NEW_TARGETS, at=seen.at[rows],
             detect=0.9, alt=seen.alt[rows], alt_sigma=np.full(end - begin, harm.alt_sigma_m),
         )  # fmt: skip
         tracker.predict(time)
@@ -70,19 +73,6 @@ def owners(seen: Reports, harm: Harm) -> Ints:
         owner[begun[fresh]] = done.born[fresh]
         begin = end
     return owner
-
-
-def identity_f1(truth: Ints, owner: Ints) -> float:
-    """IDF1 of labelled reports: twice those whose track is the one matched to their target, through both sums. Targets
-    and tracks are matched by falling overlap, which is at most as good as the best matching."""
-    shared = Counter((a, b) for a, b in zip(truth.tolist(), owner.tolist(), strict=True) if b >= 0)
-    taken, right = (set[int](), set[int]()), 0
-    for (a, b), count in shared.most_common():
-        if a not in taken[0] and b not in taken[1]:
-            taken[0].add(a)
-            taken[1].add(b)
-            right += count
-    return 2.0 * right / (len(truth) + int((owner >= 0).sum()))
 
 
 def aircraft(folder: Path, seeds: list[int]) -> Row:
@@ -183,7 +173,11 @@ def score(peers: str, scenario: Scenario, shown: list[Row]) -> Row:
         folder = Path(name)
         for file, rows in (("truth.jsonl", truth), ("tracks.jsonl", shown)):
             (folder / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return last_json([peers, str(SHARED / "score_tracks.py"), name, str(folder / "tracks.jsonl"), "--tmin", "5"])
+        return scored(peers, folder, folder / "tracks.jsonl", "5")
+
+
+def scored(peers: str, folder: Path, tracks: Path, since: str) -> Row:
+    return last_json([peers, str(SHARED / "score_tracks.py"), str(folder), str(tracks), "--tmin", since])
 
 
 def boats(peers: str, folder: Path, peer: bool) -> Row:
@@ -220,11 +214,16 @@ def main() -> int:
         return 0
     seeds = [int(seed) for seed in options.seeds.split(",")]
     result: Row = {"machine": machine(), "seeds": seeds, "aircraft": aircraft(options.adsb, seeds)}
+    for path in sorted(options.adsb.glob("calfire*")):
+        result["lines"] = levels(path, seeds, lambda folder, tracks: scored(peers_python(), folder, tracks, "0"))
     result["boats"] = boats(peers_python(), options.autoferry, not options.no_peer)
     bars = [Bar(f"aircraft.{name}.usual.idf1", 0.97, 1.0) for name in result["aircraft"]]
+    bars += [Bar(f"lines.{level}.idf1", 0.97, 1.0) for level in MET if "lines" in result]
+    bars += [Bar(f"lines.{level}.by_report", 0.97, 1.0) for level in KEPT if "lines" in result]
     bars += [Bar("boats.bearings_gospa_ratio", 0.0, 0.999)]
     bars += [] if options.no_peer else [Bar("boats.idf1_over_stone_soup", 0.0, 1.0)]
     targets = [Bar(f"aircraft.{name}.{level}.idf1", 0.97, 1.0) for name in result["aircraft"] for level in HARMS]
+    targets += [Bar(f"lines.{level}.idf1", 0.97, 1.0) for level in LEVELS if "lines" in result]
     return finish("recordings", result, bars, targets)
 
 

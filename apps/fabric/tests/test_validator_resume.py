@@ -8,8 +8,9 @@ import pytest
 from fabric_harness import good
 from summit_core import wire
 from summit_core.bus import Bus, Delivery
-from summit_core.bus.streams import INGEST, OBSERVATIONS
+from summit_core.bus.streams import DEADLETTERS, INGEST, OBSERVATIONS
 from summit_core.errors import UnavailableError
+from summit_core.ids import new_id
 from summit_fabric.decoded import Decoded
 from summit_fabric.worker import VALIDATOR, Validator
 
@@ -86,3 +87,19 @@ async def test_the_same_batch_again_brings_what_is_missing(bus: Bus, stored: tup
     await validator.resume()
     await validator.handle(sent)
     assert await published(bus) == list(range(6))
+
+
+async def test_one_id_in_two_kinds_is_two_statements(bus: Bus) -> None:
+    """Alone in their batches, they have the same first id, last id and number."""
+    identifier, found = new_id(), []
+    for kind, fields in (("measurement", {}), ("report", {"text": "smoke"})):
+        said = good("s", **fields) | {"id": identifier, "kind": kind}
+        if kind == "report":
+            said = {name: value for name, value in said.items() if name not in {"quantity", "value", "unit"}}
+        data = json.dumps(said).encode()
+        seq = await bus.publish(f"observations.{kind}", data)
+        reply = f"$JS.ACK.INGEST.{VALIDATOR}.1.{seq}.{seq}.{1_800_000_000_000_000_000 + seq}.0"
+        found.append(Delivery(f"observations.{kind}", data, reply))
+    await Validator(bus, Decoded()).handle(found)
+    assert (await bus.jetstream.stream_info(OBSERVATIONS)).state.messages == 2
+    assert not (await bus.jetstream.stream_info(DEADLETTERS)).state.messages

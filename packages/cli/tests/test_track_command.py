@@ -50,7 +50,8 @@ def test_two_targets_become_two_tracks_with_place_and_speed(tmp_path: Path) -> N
     assert abs(x2) < 30
     assert abs(y2 - 2000) < 30
     summary = json.loads(result.stdout.splitlines()[-1])
-    assert summary.keys() == {"detections", "rejected", "tracker_cpu_s", "scan_ms_p50", "scan_ms_p99", "tracks"}
+    figures = {"detections", "rejected", "tracker_cpu_s", "scan_ms_p50", "scan_ms_p99", "tracks"}
+    assert summary.keys() == figures | {"settings"}
     assert (summary["detections"], summary["rejected"], summary["tracks"]) == (40, 0, 2)
 
 

@@ -57,12 +57,15 @@ class Validator:
                 good[message.door] += len(verdict.accepted) - before
             else:
                 good["nats"] += 1
-        messages: list[Outgoing | tuple[str, bytes, str | None]] = []
         last, self._decoded.waiting = deliveries[-1].seq, deliveries[-1].pending
-        for subject, batch in partitioned(self._unpublished(verdict.accepted)):
+        left = self._unpublished(verdict.accepted)
+        # By how much is left: after a crash a part of what is left may not go by the name of one that the broker knows.
+        name = f"validated-{deliveries[0].timestamp.timestamp()}-{deliveries[0].seq}-{last}-{len(left)}"
+        messages: list[Outgoing | tuple[str, bytes, str | None]] = []
+        for subject, batch in partitioned(left):
             for data, part in encoded_in_parts(batch):
                 self._decoded.remember(data, part)
-                messages.append(Outgoing(subject, data, _name(last, part), {THROUGH: str(last)}))
+                messages.append(Outgoing(subject, data, f"{name}-{len(messages)}", {THROUGH: str(last)}))
         messages += [_buried(one) for one in verdict.refused]
         await self._bus.publish_many(messages)
         _count(good, verdict.refused)
@@ -110,13 +113,6 @@ class Recorder:
                 _unreadable("DEADLETTERS", delivery, error)
         if letters:
             await self._store.bury(letters)
-
-
-def _name(last: int, part: Batch) -> str:
-    """The id of a part for the broker, which passes over one that it knows. By what is in it: a batch that comes again
-    after a crash may lack what is published already, so a number would name another part."""
-    some = part.observations
-    return f"validated-{last}-{some[0].id}-{some[-1].id}-{len(some)}"
 
 
 def _buried(letter: DeadLetter) -> tuple[str, bytes, str | None]:

@@ -23,16 +23,16 @@ _HEADER: Final = struct.Struct("<12sIIQ")
 
 
 class Checkpoints:
-    """The checkpoints in one folder of ours."""
+    """The checkpoints of one shard in a folder of ours."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shard: str = "fusion") -> None:
         self._folder = folder
-        self._latest, self._previous = folder / "fusion.checkpoint", folder / "fusion.checkpoint.previous"
+        self._latest, self._previous = folder / f"{shard}.checkpoint", folder / f"{shard}.checkpoint.previous"
 
     def write(self, content: bytes) -> None:
         """Keep it; when this returns it survives a power failure. Raises :class:`OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = self._folder / "fusion.checkpoint.new"
+        fresh = self._latest.with_name(f"{self._latest.name}.new")
         with fresh.open("wb") as file:
             file.write(_HEADER.pack(MAGIC, VERSION, zlib.crc32(content), len(content)))
             file.write(content)

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from summit_core.model import Detection, Position
@@ -17,11 +16,12 @@ from summit_core.model import Detection, Position
 from summit_fusion.jipda import TrackerSettings
 from summit_fusion.jipda.identity import hashed
 from summit_fusion.metrics import LATE, MERGES, REFUSED, REPLAYED, SCAN_SECONDS
+from summit_fusion.named import Area, Named, Offer, SceneState, Told, merged_into
 from summit_fusion.profile import OWN, Profile, public_id
-from summit_fusion.scans import Report, Scans, ScansState
+from summit_fusion.scans import Report, Scans
 from summit_fusion.shards import GeoEstimate, Shard
 from summit_fusion.shards.ids import ulid
-from summit_fusion.state import State, estimated, stated
+from summit_fusion.state import estimated, stated
 
 SETTINGS: Final = TrackerSettings(birth_existence=0.3)
 """Few of the reports that come to a service are false: a track begins with better prospects than among radar plots."""
@@ -38,38 +38,15 @@ AGAIN: Final = 20.0
 """Squared Mahalanobis distance up to which a new track may be one that was known before a restart."""
 
 
-class Named(msgspec.Struct):
-    """A track as the world knows it. ``track``: its id in the shard, empty while it has none: a thing that said who it
-    is once, or one that was known before a restart."""
-
-    profile: Profile
-    state: State
-    track: str = ""
-
-
-class SceneState(msgspec.Struct):
-    """Everything, for a checkpoint."""
-
-    recording: str | None
-    scans: ScansState
-    shard: bytes
-    reports: list[Report]
-    tracks: dict[str, Named]
-    merged: dict[str, str]
-    absorbed: dict[str, Named]
-    nameless: list[str]
-    unshown: dict[str, list[tuple[int, float]]]
-    claimed: bytes
-    looked: float
-
-
 class Scene:
-    """``tracks``: by public id. ``touched``: those with news, ``gone``: those that ended, since somebody took note."""
+    """``tracks``: by public id. ``touched``: those with news, ``gone``: those that ended, ``handed``: those that
+    another shard shows, since somebody took note. ``area``: None is the whole world."""
 
-    def __init__(self, recording: str | None) -> None:
+    def __init__(self, recording: str | None, area: Area | None = None) -> None:
         self.recording = recording
         self.scans = Scans(live=recording is None)
-        self.shard = Shard(f"scene {recording or 'live'}", None, SETTINGS)
+        name = f"{area.shard if area else 'scene'} {recording or 'live'}"
+        self.shard = Shard(name, area.cells if area else None, SETTINGS, ownership=area.ownership if area else None)
         self.reports: dict[int, Report] = {}
         self.tracks: dict[str, Named] = {}
         self.names: dict[str, str] = {}
@@ -81,6 +58,11 @@ class Scene:
         """Identities that tell the tracker nothing: operators said that they are of a thing with another one."""
         self.touched: set[str] = set()
         self.gone: set[str] = set()
+        self.handed: set[str] = set()
+        self.arriving: dict[str, Offer] = {}
+        """Offers of neighbours, by the id of the track in the shard."""
+        self.elsewhere: dict[str, Told] = {}
+        """What each neighbour shows near our cells."""
         self.orphans: set[str] = set()
         """Things without identity that are known and have no track."""
         self.pinned: set[str] = set()
@@ -198,6 +180,14 @@ class Scene:
         elif not named.profile.identities:
             self.orphans.add(id_)
 
+    def let_go(self, id_: str) -> None:
+        """Another shard shows it from now on."""
+        there = {id_, *merged_into(id_, self.merged)}
+        self._forget(id_)
+        self.merged = {gone: into for gone, into in self.merged.items() if gone not in there}
+        self.absorbed = {gone: named for gone, named in self.absorbed.items() if gone not in there}
+        self.handed |= there
+
     def state(self) -> SceneState:
         return SceneState(
             recording=self.recording,
@@ -211,14 +201,19 @@ class Scene:
             unshown=self.unshown,
             claimed=self._claimed.tobytes(),
             looked=self.looked,
+            arriving=self.arriving,
+            elsewhere=self.elsewhere,
         )
 
     @classmethod
-    def restore(cls, state: SceneState) -> "Scene":
-        """Raises ValueError for what is damaged."""
-        scene = cls(state.recording)
+    def restore(cls, state: SceneState, area: Area | None = None) -> "Scene":
+        """Raises ValueError for what is damaged, or of another area."""
+        scene = cls(state.recording, area)
         scene.scans.restore(state.scans)
-        scene.shard = Shard.restore(state.shard)
+        shard = Shard.restore(state.shard, area.ownership if area else None)
+        if (shard.name, shard.cells) != (scene.shard.name, scene.shard.cells):
+            raise ValueError(f"of the shard {shard.name}, or of other cells")
+        scene.shard, scene.arriving, scene.elsewhere = shard, state.arriving, state.elsewhere
         scene.reports = {report.key: report for report in state.reports}
         scene.merged, scene.absorbed = state.merged, state.absorbed
         for id_, named in state.tracks.items():
@@ -236,6 +231,8 @@ class Scene:
         of something that operators have merged counts, whatever the tracker makes of it."""
         id_ = self._name_of(report)
         named = self.tracks.get(id_)
+        if not (named and named.track) and self._is_foreign(id_, report):
+            return
         if named is None:
             named = self.tracks[id_] = Named(profile=Profile(id=id_), state=stated(report))
         if named.track and report.identity not in self.nameless:
@@ -247,11 +244,21 @@ class Scene:
             named.state = stated(report)
         self.touched.add(id_)
 
+    def _is_foreign(self, id_: str, report: Report) -> bool:
+        """Whether another shard shows a thing, or is the one to show it."""
+        ground = self.shard.ground
+        if ground.cells is None:
+            return False
+        place = int(ground.kinds_of(np.array([report.lat]), np.array([report.lon]))[0])
+        return not ground.is_ours(ground.kinds[place][0]) or any(id_ in told.names for told in self.elsewhere.values())
+
     def _claims(self) -> dict[str, list[tuple[int, float]]]:
-        """By track of the shard: detections that have become its own since the last look, and how surely."""
+        """By track of the shard: detections that have become its own since the last look, and how surely. Those of a
+        neighbour's tracks as well: one that goes over to us may have been heard by us alone meanwhile."""
         parts, shares = [np.empty((2, 0), np.int64)], [np.empty(0)]
+        theirs = {track for told in self.elsewhere.values() for track in told.tracks or ()}
         for region in self.shard.regions.values():
-            foreign = np.fromiter(region.foreign, np.int64, len(region.foreign))
+            foreign = np.array(list(region.foreign.keys() - theirs), np.int64)
             for moment in region.tracker.ring:
                 if moment.scan.key is not None:
                     own = np.flatnonzero((moment.share > OWN) & ~np.isin(moment.track, foreign))

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field
+import h3.api.basic_int as h3
+from pydantic import Field, field_validator
 from summit_core.settings import ServiceSettings
 
 from summit_fusion.cameras import BiasSettings, PersistenceSettings
 from summit_fusion.hazards import HazardSettings
+from summit_fusion.shards.ground import CELL
 
 
 class FusionSettings(ServiceSettings):
@@ -25,6 +27,22 @@ class FusionSettings(ServiceSettings):
     checkpoint_dir: Path | None = Field(default=None, description="where checkpoints are kept; without it, nowhere")
     checkpoint_interval_s: float = Field(default=5.0, gt=0, description="a checkpoint is written so often")
 
+    fusion_shard: str = Field(
+        default="fusion", pattern=r"^[A-Za-z0-9_-]{1,32}$", description="its name; no two processes have the same"
+    )
+    fusion_cells: str = Field(default="", description="H3 cells of resolution 4 or coarser; empty is the whole world")
+    fusion_exchange_s: float = Field(default=1.0, gt=0, le=1, description="shards tell each other so often")
+
+    @field_validator("fusion_cells")
+    @classmethod
+    def _known_cells(cls, value: str) -> str:
+        cells_of(value)
+        return value
+
+    def cells(self) -> frozenset[int] | None:
+        """What it tracks, as cells of resolution 4; None is the whole world."""
+        return cells_of(self.fusion_cells)
+
     def hazards(self) -> HazardSettings:
         """What the hazards are made by."""
         return HazardSettings(
@@ -40,3 +58,17 @@ class FusionSettings(ServiceSettings):
             ),
             bias=BiasSettings(prior_deg=self.camera_bias_deg),
         )
+
+
+def cells_of(text: str) -> frozenset[int] | None:
+    """The cells of resolution 4 in those that are named, comma separated; None for an empty text. Raises ValueError."""
+    found: set[int] = set()
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            cell = int(name, 16)
+        except ValueError:
+            cell = 0
+        if not h3.is_valid_cell(cell) or h3.get_resolution(cell) > CELL:
+            raise ValueError(f"{name[:40]!r} is no H3 cell of resolution {CELL} or coarser")
+        found.update(h3.cell_to_children(cell, CELL))
+    return frozenset(found) or None

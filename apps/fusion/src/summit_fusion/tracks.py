@@ -5,17 +5,19 @@ late or heard again, or that was heard and not written for a while.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Final
 
 from summit_core.geo import distance_m
 from summit_core.model import Detection, Entity, Freshness, Kinematics, Location, Position
 
+from summit_fusion.crossing import LATER_S, heed, hold, take_over
 from summit_fusion.hotspots.rows import when
 from summit_fusion.metrics import TRACKS
+from summit_fusion.named import Area, Named, SceneState
 from summit_fusion.profile import Given, Profile
-from summit_fusion.scene import Named, Scene, SceneState
+from summit_fusion.scene import Scene
 from summit_fusion.state import MOST_SPEED_MPS, State, published
 
 OWNER: Final = "fusion"
@@ -35,9 +37,11 @@ SCENE_OVER_S: Final = 3600.0
 
 
 class Tracks:
-    """Pure: times come with the observations and with the calls."""
+    """Pure: times come with the observations and with the calls. ``owner``: whose the tracks are, in the picture;
+    ``area``: None is the whole world."""
 
-    def __init__(self, *, heartbeat_s: float = 5.0) -> None:
+    def __init__(self, *, heartbeat_s: float = 5.0, owner: str = OWNER, area: Area | None = None) -> None:
+        self._owner, self._area = owner, area
         self._heartbeat = timedelta(seconds=heartbeat_s)
         self.scenes: dict[str, Scene] = {}
         self._shown: dict[str, Entity] = {}
@@ -49,7 +53,9 @@ class Tracks:
         for one in observations:
             by_recording.setdefault(one.recording or "", []).append(one)
         for recording, members in by_recording.items():
-            self._scene(recording).observe(members)
+            self.scene(recording).observe(members)
+        for scene in self.scenes.values():
+            take_over(scene)
 
     def flush(self) -> None:
         """Nothing else is to be expected of this moment."""
@@ -73,7 +79,7 @@ class Tracks:
                     continue
                 count[freshness] += 1
                 if self._is_due(id_, named, freshness, id_ in scene.touched, now):
-                    due.append(_entity(named, recording or None, freshness, now))
+                    due.append(_entity(named, recording or None, freshness, now, self._owner))
         for name, tracks in count.items():
             TRACKS.labels(freshness=name).set(tracks)
         return due
@@ -113,6 +119,24 @@ class Tracks:
             if recording and not scene.touched and _silence(newest, now) > SCENE_OVER_S:
                 del self.scenes[recording]
 
+    def give_way(self, picture: Callable[[str], Entity | None]) -> None:
+        """Let go of what other shards show, by the registry or in the picture; it does not leave that."""
+        for scene in self.scenes.values():
+            heed(scene)
+        for id_, shown in list(self._shown.items()):
+            other, known = picture(id_), self.scenes.get(shown.recording or "")
+            if other is None or other.owner == self._owner:
+                continue
+            named = known.tracks.get(id_) if known else None
+            if known is None or named is None:
+                del self._shown[id_]
+            elif other.heard_at.timestamp() > named.profile.heard + LATER_S:
+                known.let_go(id_)
+        for scene in self.scenes.values():
+            for id_ in scene.handed:
+                self._shown.pop(id_, None)
+            scene.handed.clear()
+
     def merge(self, gone: str, into: str) -> bool:
         """An operator's word: ``gone`` is ``into``. False when one of them is no track of ours."""
         return any(scene.merge(gone, into) for scene in self.scenes.values())
@@ -138,18 +162,21 @@ class Tracks:
 
     def restore(self, state: Iterable[SceneState], entities: Iterable[Entity]) -> None:
         """Go on from a checkpoint, and from what had been published. Raises ValueError for what is damaged."""
-        self.scenes = {one.recording or "": Scene.restore(one) for one in state}
+        self.scenes = {one.recording or "": Scene.restore(one, self._area) for one in state}
+        for scene in self.scenes.values():
+            hold(scene, self._area is not None)
         for entity in entities:
             self._shown[entity.id] = entity
             named = _named(entity)
-            scene = self._scene(entity.recording or "")
+            scene = self.scene(entity.recording or "")
             if named is not None and entity.id not in scene.tracks and not state:
                 scene.add(entity.id, named)
 
-    def _scene(self, recording: str) -> Scene:
+    def scene(self, recording: str) -> Scene:
+        """The live one is the one of the empty name."""
         scene = self.scenes.get(recording)
         if scene is None:
-            scene = self.scenes[recording] = Scene(recording or None)
+            scene = self.scenes[recording] = Scene(recording or None, self._area)
         return scene
 
     def _is_due(self, id_: str, named: Named, freshness: Freshness, touched: bool, now: datetime) -> bool:
@@ -160,11 +187,13 @@ class Tracks:
             return named.profile.pinned and now - shown.updated_at > PINNED_AGAIN
         state = named.state
         if _is_latest(shown, named):
-            return _words(shown) != _words(_entity(named, shown.recording, freshness, now))
+            return _words(shown) != _words(_entity(named, shown.recording, freshness, now, self._owner))
         if now - shown.updated_at >= self._heartbeat or shown.location is None:
             return True
         moved = distance_m(shown.location.lat, shown.location.lon, state.lat, state.lon)
-        return moved**2 > state.variance_m2 or _words(shown) != _words(_entity(named, shown.recording, freshness, now))
+        return moved**2 > state.variance_m2 or _words(shown) != _words(
+            _entity(named, shown.recording, freshness, now, self._owner)
+        )
 
 
 def _silence(heard: float, now: datetime) -> float:
@@ -198,14 +227,14 @@ def _words(entity: Entity) -> tuple[object, ...]:
     return entity.label, entity.class_, entity.sources, entity.identities, tuple(entity.classes)
 
 
-def _entity(named: Named, recording: str | None, freshness: Freshness, now: datetime) -> Entity:
+def _entity(named: Named, recording: str | None, freshness: Freshness, now: datetime, owner: str) -> Entity:
     profile, state = named.profile, named.state
     east, north = state.velocity
     cov = state.cov
     return Entity(
         id=profile.id,
         kind="track",
-        owner=OWNER,
+        owner=owner,
         class_=profile.class_of(state.classes),
         label=profile.label,
         observed_at=when(state.at),

@@ -21,8 +21,8 @@ from summit_fusion.checkpoint import Checkpoints
 from summit_fusion.fires import Fires, Spot, is_fire
 from summit_fusion.hazards import OWNER, Hazards
 from summit_fusion.metrics import CHECKPOINT_BYTES, CHECKPOINT_SECONDS, REPEATED
+from summit_fusion.named import Area, SceneState
 from summit_fusion.scans import is_target, key_of
-from summit_fusion.scene import SceneState
 from summit_fusion.settings import FusionSettings
 from summit_fusion.tracks import Tracks
 
@@ -60,6 +60,7 @@ class Worker:
         health: HealthMonitor,
         settings: FusionSettings,
         checkpoints: Checkpoints | None = None,
+        area: Area | None = None,
     ) -> None:
         self._mirror = mirror
         self._writer = writer
@@ -67,16 +68,27 @@ class Worker:
         self._health = health
         self._settings = settings
         self._checkpoints = checkpoints
+        self._keeping = asyncio.Lock()
+        self._area = area
+        self._shard = settings.fusion_shard
+        self._decides_hazards = area is None or self._shard == OWNER
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._stream: str | None = None
         self._moment: datetime | None = None
         self._kept = 0
         self.position = 0
+        self.behind = 0
+        """Messages that waited when the last one came."""
         self._locating = asyncio.Lock()
         """Held from a bearing to the publication of what it changed, so that nothing comes between."""
         self.hazards = Hazards(settings.hazards())
         self.fires = Fires()
-        self.tracks = Tracks(heartbeat_s=settings.heartbeat_s)
+        self.tracks = Tracks(heartbeat_s=settings.heartbeat_s, owner=self._shard, area=area)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has its own state."""
+        return self._stream is not None
 
     def begin(self, stream: str, last: int) -> int | None:
         """Where to go on in the stream that was made then and whose last message this is: after the returned one, or
@@ -96,10 +108,11 @@ class Worker:
             for delivery in deliveries:
                 if delivery.seq <= self.position:
                     continue
-                observations = [one for one in wire.decode_batch(delivery.data) if self._is_new(one)]
+                observations = [one for one in self._concerning(delivery.data) if self._is_new(one)]
                 self._take_in(observations, delivery.moment)
                 self.position = delivery.seq
                 arrived += [one.received_at for one in observations if isinstance(one, Bearing) and one.received_at]
+                self.behind = delivery.pending
             await self._publish_hazards()
         for received_at in arrived:
             INGEST_TO_VISIBLE.observe((self._clock.now() - received_at).total_seconds())
@@ -116,14 +129,37 @@ class Worker:
     async def checkpoint_forever(self) -> None:
         """Write what is known, when there is more of it."""
         while True:
-            if self._checkpoints is not None and self.position != self._kept:
-                started, position, content = perf_counter(), self.position, self._memory()
-                await asyncio.to_thread(self._checkpoints.write, content)
-                self._kept = position
-                CHECKPOINT_BYTES.set(len(content))
-                CHECKPOINT_SECONDS.observe(perf_counter() - started)
+            if self.position != self._kept:
+                await self.keep()
             self._health.beat("checkpoints")
             await asyncio.sleep(self._settings.checkpoint_interval_s)
+
+    async def keep(self) -> None:
+        """Write what is known now; when this returns, it survives a crash."""
+        if self._checkpoints is None:
+            return
+        async with self._keeping:
+            started, position, content = perf_counter(), self.position, self._memory()
+            await asyncio.to_thread(self._checkpoints.write, content)
+            self._kept = position
+            CHECKPOINT_BYTES.set(len(content))
+            CHECKPOINT_SECONDS.observe(perf_counter() - started)
+
+    def give_way(self) -> None:
+        """Let go of the tracks that other shards own by now."""
+        if self._area is not None:
+            self.tracks.give_way(self._pictured)
+
+    def _pictured(self, id_: str) -> Entity | None:
+        found = self._mirror.get("entities", id_, Entity)
+        return found[0] if found else None
+
+    def _concerning(self, batch: bytes) -> list[AnyObservation]:
+        """What is near our cells. Hazards are seen across all borders, so that one shard decides them."""
+        observations = wire.decode_batch(batch)
+        if not self._decides_hazards:
+            observations = [one for one in observations if not isinstance(one, Bearing | Hotspot)]
+        return self._area.concerns(observations) if self._area else observations
 
     def _take_in(self, observations: Iterable[AnyObservation], moment: datetime) -> None:
         movers: list[Position | Detection] = []
@@ -154,6 +190,7 @@ class Worker:
         if self._moment is not None and now - self._moment >= CALM:
             self.tracks.flush()
         self.tracks.look()
+        self.give_way()
         moved = self.tracks.changed(now)
         await self._publish(moved)
         self.tracks.settle(moved)
@@ -212,9 +249,10 @@ class Worker:
 
     def _restore(self, stream: str, last: int) -> None:
         """From the newest checkpoint that fits the stream; else from what was published before."""
-        ours = self._mirror.owned_by(OWNER)
-        tracks = [entity for entity in ours if entity.kind == "track"]
-        fires = [entity for entity in ours if is_fire(entity)]
+        tracks = [entity for entity in self._mirror.owned_by(self._shard) if entity.kind == "track"]
+        ours = self._mirror.owned_by(OWNER) if self._decides_hazards else []
+        hazards = [entity for entity in ours if entity.kind == "hazard"]
+        fires = [entity for entity in hazards if is_fire(entity)]
         for content in self._checkpoints.read() if self._checkpoints else ():
             try:
                 memory = msgspec.msgpack.decode(content, type=Memory)
@@ -234,5 +272,5 @@ class Worker:
         else:
             self.tracks.restore([], tracks)
             self.fires.restore({}, fires)
-        self.hazards.restore(entity for entity in ours if entity.kind == "hazard")
-        log.info("restored", position=self.position, tracks=len(tracks), hazards=len(ours) - len(tracks))
+        self.hazards.restore(hazards)
+        log.info("restored", position=self.position, tracks=len(tracks), hazards=len(hazards))

@@ -12,6 +12,8 @@ from summit_core.errors import InputError
 from summit_fusion.jipda import Detections, Estimate
 
 DETECT: Final = 0.9
+MOST_DETECT: Final = 0.999
+"""Whatever is stated: nothing is seen without fail."""
 FALSE_SHARE: Final = 0.2
 """Of a sensor about which nothing is stated: the part of its detections that is taken to be false."""
 _UPPER: Final = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 3), (2, 2), (2, 3), (3, 3), (0, 3), (1, 2))
@@ -32,7 +34,8 @@ class Detection(Struct, frozen=True):
 
 class Sensor(Struct, frozen=True):
     name: str
-    pd: Annotated[float, Meta(gt=0.0, lt=1.0)] = DETECT
+    period: float | None = None
+    pd: Annotated[float, Meta(gt=0.0, le=1.0)] = DETECT
     clutter_density: Annotated[float, Meta(ge=0.0)] | None = None
 
 
@@ -71,7 +74,7 @@ def scans(found: list[Detection], scenario: Scenario) -> Iterator[tuple[Detectio
         clutter = densities[name] if sensor.clutter_density is None else sensor.clutter_density
         z = np.array([(one.x, one.y) for one in members])
         noise = np.array([one.cov for one in members])
-        yield Detections.of(time, z, noise, clutter=clutter, detect=sensor.pd)
+        yield Detections.of(time, z, noise, clutter=clutter, detect=min(sensor.pd, MOST_DETECT))
 
 
 def arrivals(found: list[Detection], scenario: Scenario) -> Iterator[tuple[float, Detections, int]]:
@@ -79,17 +82,20 @@ def arrivals(found: list[Detection], scenario: Scenario) -> Iterator[tuple[float
     nonsense. A detection without ``t_rx`` came at once."""
     known = {sensor.name: sensor for sensor in scenario.sensors}
     densities = _densities(found)
-    found.sort(key=lambda one: (_came(one), one.t, one.sensor, one.id))
-    for (came, time, name), group in groupby(found, key=lambda one: (_came(one), one.t, one.sensor)):
+    found.sort(key=lambda one: (came(one), one.t, one.sensor, one.id))
+    for (at, time, name), group in groupby(found, key=lambda one: (came(one), one.t, one.sensor)):
         members = list(group)
         sensor = known.get(name, Sensor(name))
         clutter = densities[name] if sensor.clutter_density is None else sensor.clutter_density
         z, noise = np.array([(one.x, one.y) for one in members]), np.array([one.cov for one in members])
         key = np.array([one.id for one in members], np.int64)
-        yield came, *Detections.of(time, z, noise, clutter=clutter, detect=sensor.pd, sensor=name, key=key)
+        yield (
+            at,
+            *Detections.of(time, z, noise, clutter=clutter, detect=min(sensor.pd, MOST_DETECT), sensor=name, key=key),
+        )
 
 
-def _came(one: Detection) -> float:
+def came(one: Detection) -> float:
     return one.t if one.t_rx is None else one.t_rx
 
 

@@ -52,6 +52,8 @@ class TrackerSettings:
     publish: float = 0.4
     publish_sigma_m: float = math.inf
     """Root of the trace of the position's covariance above which a track is no place to show."""
+    publish_s: float = math.inf
+    """After a silence of this length it is kept and no longer shown."""
     silence_s: float = math.inf
     """After a silence of a few times this a target is out of the sensor's reach rather than gone (transponders that
     nobody hears for minutes): its absence is hardly evidence any more."""

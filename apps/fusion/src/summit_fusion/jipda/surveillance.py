@@ -10,20 +10,32 @@ from summit_fusion.jipda.settings import TrackerSettings
 
 OUT_OF_REACH_S: Final = 120.0
 """An aircraft at 100 m/s that was silent for longer may be anywhere in 400 square kilometres."""
+NEW_TARGETS: Final = 1e-12
+"""A square metre in the time between two reports of a target; the scans state it with their clutter, for the part of
+that time that they are of."""
+SHOWN_S: Final = 5.0
+HEIGHT_Q: Final = 4.0
+TURN_MPS2: Final = 10.0
+"""Two turns at 30 degrees of bank (5.7 m/s2 each), one after the other to either side; a dive at a fire is as steep."""
+LONGEST_TURN_S: Final = 4.0
 
 
-def reporting_aircraft(every_s: float) -> TrackerSettings:
-    """Aircraft that report themselves (ADS-B), each about every ``every_s`` seconds while somebody hears it.
+def reporting(kind: str, every_s: float) -> TrackerSettings:
+    """Targets that report themselves (ADS-B, AIS), each about every ``every_s`` seconds while somebody hears it.
 
-    There is no clutter and the sky is wide, so one report is nearly always of an aircraft, and of a known one where
-    there is any. A turn at 30 degrees of bank is 5.7 m/s2 for 12 s, and a dive at a fire is as steep. Mountains hide an
-    aircraft for a minute at a time, which is no sign that it is gone.
+    ``kind``: of `presets.PRESETS`. There is no clutter and much room, so one report is nearly always of a target, and
+    of a known one where there is any. Mountains hide a target for a minute at a time, which is no sign that it is gone,
+    but where it is then nobody knows: it is shown for three reports that are missing.
     """
-    motion = replace(PRESETS["aircraft"].motion, q_cruise=5.0, q_manoeuvre=400.0)
+    preset, motion = PRESETS[kind], PRESETS[kind].motion
+    if kind == "aircraft":  # what a turn adds to the velocity between two reports, as white acceleration
+        q = TURN_MPS2**2 * min(max(every_s, 1.0), LONGEST_TURN_S)
+        motion = replace(motion, q_cruise=q / 80.0, q_manoeuvre=q)
     return replace(
-        PRESETS["aircraft"], motion=motion, birth_density=1e-12, birth_existence=0.5, confirm=0.6,
-        delete_tentative=0.001, height=HeightSettings(q=4.0),
-        silence_s=max(10.0, 2.0 * every_s), forget_s=max(OUT_OF_REACH_S, 10.0 * every_s),
+        preset, motion=motion, birth_density=0.0, birth_existence=0.5,
+        confirm=0.6, delete_tentative=0.001, height=HeightSettings(q=HEIGHT_Q),
+        publish_s=max(SHOWN_S, 3.0 * every_s), silence_s=2.0 * every_s,
+        forget_s=max(OUT_OF_REACH_S, 10.0 * every_s),
     )  # fmt: skip
 
 

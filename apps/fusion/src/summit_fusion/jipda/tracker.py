@@ -180,6 +180,8 @@ class JipdaTracker:
         """The confirmed tracks that exist probably enough to be shown, predicted to ``time``."""
         t = self.tracks
         shown = (t.confirmed[: t.count] == 1) & (t.existence[: t.count] > self.settings.publish)
+        if self.settings.publish_s < math.inf:
+            shown &= time - t.seen_at[: t.count] <= self.settings.publish_s
         rows = np.flatnonzero(shown)
         mean, cov, cruise = t.mean[rows], t.cov[rows], t.cruise[rows]
         existence, at = t.existence[rows], t.at[rows]

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 GHOST_S = 3.0
 """A track of another shard is forgotten when it was not shown again for so long (time of the data)."""
 
+TOGETHER = 100
+"""Tracks that are shown in one piece, which is a message."""
+
 
 def exchange(shard: "Shard") -> None:
     """Each region of the shard learns of the tracks near it, tracks change their region, idle regions go."""
@@ -90,8 +93,9 @@ def ghosts_for(shard: "Shard", cells: set[int] | frozenset[int]) -> list[Ghosts]
     ghosts = []
     for region in shard.regions.values():
         placed = region.placed(shard.ground)
-        near = shard.ground.where(placed.kind, lambda kind: not kind[2].isdisjoint(cells))
-        ghosts += [ghost for _, ghost in _ghosts(region, placed.rows(near))]
+        near = np.flatnonzero(shard.ground.where(placed.kind, lambda kind: not kind[2].isdisjoint(cells)))
+        for first in range(0, len(near), TOGETHER):
+            ghosts += [ghost for _, ghost in _ghosts(region, placed.rows(near[first : first + TOGETHER]))]
     return ghosts
 
 
@@ -101,7 +105,8 @@ def _ghosts(region: Region, placed: Placed) -> list[tuple[Ints, Ghosts]]:
     for (time, sensor), rows in region.tracker.past(placed.id):
         ids = rows.id[: rows.count]
         now = placed.rows(order[np.searchsorted(placed.id, ids, sorter=order)])
-        found.append((ids, Ghosts(region.zone, time, sensor, freeze({"now": now, "rows": rows}))))
+        state = freeze({"now": now, "rows": rows})
+        found.append((ids, Ghosts(region.zone, time, sensor, state, tuple(ids.tolist()))))
     return found
 
 

@@ -16,6 +16,8 @@ class Ghosts:
     time: float
     sensor: str
     state: bytes
+    tracks: tuple[int, ...] = ()
+    """Their numbers."""
 
 
 @dataclass(frozen=True, slots=True)

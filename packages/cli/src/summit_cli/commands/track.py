@@ -1,6 +1,7 @@
 """`summit track`: detections to tracks, offline."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +15,12 @@ import click
 from summit_cli.commands import options
 
 if TYPE_CHECKING:
+    from summit_cli.assumptions import Assumptions
     from summit_cli.detections import Detection, Scenario
 
 SHOWN_EVERY_S = 1.0
+NEAR_ZERO_S = 3600.0
+PRESETS = ("auto", "default", "aircraft", "vehicle", "vessel", "harbour")
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Tally:
     scan_ms: list[float] = field(default_factory=list)
     tracks: set[int] = field(default_factory=set)
     too_late: int | None = None
+    settings: str = ""
 
     def clock(self, work: Callable[[], object]) -> None:
         """Do it and add what it took as one scan."""
@@ -37,7 +42,7 @@ class Tally:
         self.cpu_s += time.process_time() - cpu
         self.scan_ms.append(1000.0 * (time.perf_counter() - began))
 
-    def as_dict(self) -> dict[str, int | float | None]:
+    def as_dict(self) -> dict[str, int | float | str | None]:
         ordered = sorted(self.scan_ms)
         return {
             "detections": self.detections,
@@ -46,6 +51,7 @@ class Tally:
             "scan_ms_p50": round(ordered[len(ordered) // 2], 4) if ordered else None,
             "scan_ms_p99": round(ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))], 4) if ordered else None,
             "tracks": len(self.tracks),
+            "settings": self.settings,
         } | ({} if self.too_late is None else {"too_late": self.too_late})
 
 
@@ -57,9 +63,17 @@ class Tally:
     type=click.Path(exists=True, dir_okay=False),
     help='JSON: {"dur", "sensors": [{"name", "pd", "clutter_density"}]}. Without it the clutter is guessed.',
 )
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="auto",
+    show_default=True,
+    help="What is assumed of the targets. auto: aircraft, vehicle or vessel where the traffic is sparse, has no false "
+    "detections and moves like them, and each target reports itself; else default. harbour: boats by radar and lidar.",
+)
 @click.option("--online", is_flag=True, help="Take detections as they arrived (t_rx): late ones correct what was.")
 @options.as_json
-def track(source: str, target: str, meta: str | None, online: bool, as_json: bool) -> None:
+def track(source: str, target: str, meta: str | None, preset: str, online: bool, as_json: bool) -> None:
     """Track what several sensors detected: a detection a line in, the picture of each second out; - is stdin or stdout.
 
     \b
@@ -68,7 +82,7 @@ def track(source: str, target: str, meta: str | None, online: bool, as_json: boo
 
     Detections are taken in the order of their time, however they are ordered in the file. A line that cannot be read is
     named on stderr and costs no other line; the exit code is then 1. The last line on stdout is JSON: detections,
-    rejected, tracker_cpu_s (without reading and start-up), scan_ms_p50, scan_ms_p99 and the number of tracks.
+    rejected, tracker_cpu_s (without reading and start-up), scan_ms_p50, scan_ms_p99, the number of tracks, settings.
 
     With --online they are taken in the order of "t_rx" and each picture knows only what had arrived by then; "id" must
     tell them apart. Those more than 3.3 s behind the last scan move nothing: the last line counts them as too_late.
@@ -80,9 +94,10 @@ def track(source: str, target: str, meta: str | None, online: bool, as_json: boo
     scenario = _scenario(meta)
     with click.open_file(source, "rb") as lines:
         found = _read(lines, tally)
+    assumed = _assume(preset, found, scenario, tally)
     try:
         with click.open_file(target, "wb") as out:
-            (_track_online if online else _track_all)(found, scenario, out, tally)
+            (_track_online if online else _track_all)(found, scenario, assumed, out, tally)
     except OSError as error:
         raise click.ClickException(f"cannot write {target}: {error}") from None
     summary = tally.as_dict()
@@ -107,6 +122,22 @@ def _scenario(meta: str | None) -> "Scenario":
         raise click.ClickException(f"{meta}: {error.detail}") from None
 
 
+def _assume(preset: str, found: "list[Detection]", scenario: "Scenario", tally: Tally) -> "Assumptions":
+    from summit_cli.assumptions import assume
+
+    assumed = assume(preset, found, scenario)
+    every = sorted((assumed.every_s or {}).items())
+    tally.settings = " ".join([assumed.name, *(f"{name or 'sensor'}:{every_s:.3g}s" for name, every_s in every)])
+    return assumed
+
+
+def _period(found: "list[Detection]", scenario: "Scenario") -> tuple[float, float]:
+    """When the pictures begin and end. Times that do not begin near 0 are of a clock: pictures begin with the data."""
+    first = min((one.t for one in found), default=0.0)
+    begin = 0.0 if abs(first) < NEAR_ZERO_S else math.floor(first)
+    return begin, max((one.t for one in found), default=0.0) if scenario.dur is None else begin + scenario.dur
+
+
 def _read(lines: IO[bytes], tally: Tally) -> "list[Detection]":
     from summit_core.errors import InputError
 
@@ -122,17 +153,20 @@ def _read(lines: IO[bytes], tally: Tally) -> "list[Detection]":
     return found
 
 
-def _track_all(found: "list[Detection]", scenario: "Scenario", out: IO[bytes], tally: Tally) -> None:
+def _track_all(
+    found: "list[Detection]", scenario: "Scenario", assumed: "Assumptions", out: IO[bytes], tally: Tally
+) -> None:
     from rich.console import Console
     from rich.progress import Progress
     from summit_fusion.jipda import JipdaTracker
     from summit_fusion.jipda.warm import warm
 
     from summit_cli.detections import line_of, scans
+    from summit_cli.reports import reports
 
     warm()
-    tracker, shown_at = JipdaTracker(), 0.5
-    end = scenario.dur if scenario.dur is not None else max((one.t for one in found), default=0.0)
+    begin, end = _period(found, scenario)
+    tracker, shown_at = JipdaTracker(assumed.settings), begin + 0.5
     console = Console(stderr=True)
 
     def show() -> None:
@@ -142,7 +176,8 @@ def _track_all(found: "list[Detection]", scenario: "Scenario", out: IO[bytes], t
 
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("seconds tracked", total=end)
-        for scan, refused in scans(found, scenario):
+        every_s = assumed.every_s
+        for scan, refused in scans(found, scenario) if every_s is None else reports(found, scenario, every_s):
             while shown_at < min(scan.time, end):
                 show()
                 shown_at += SHOWN_EVERY_S
@@ -155,15 +190,18 @@ def _track_all(found: "list[Detection]", scenario: "Scenario", out: IO[bytes], t
             shown_at += SHOWN_EVERY_S
 
 
-def _track_online(found: "list[Detection]", scenario: "Scenario", out: IO[bytes], tally: Tally) -> None:
+def _track_online(
+    found: "list[Detection]", scenario: "Scenario", assumed: "Assumptions", out: IO[bytes], tally: Tally
+) -> None:
     from summit_fusion.jipda import LateTracker
     from summit_fusion.jipda.warm import warm
 
     from summit_cli.detections import arrivals, line_of
+    from summit_cli.reports import arriving
 
     warm()
-    tracker, shown_at = LateTracker(), 0.5
-    end = scenario.dur if scenario.dur is not None else max((one.t for one in found), default=0.0)
+    begin, end = _period(found, scenario)
+    tracker, shown_at = LateTracker(assumed.settings), begin + 0.5
 
     def settle() -> None:
         for step in tracker.steps():
@@ -175,7 +213,9 @@ def _track_online(found: "list[Detection]", scenario: "Scenario", out: IO[bytes]
         tally.tracks.update(estimate.id.tolist())
         out.write(line_of(estimate))
 
-    for came, piece, refused in arrivals(found, scenario):
+    every_s = assumed.every_s
+    pieces = arrivals(found, scenario) if every_s is None else arriving(found, scenario, every_s)
+    for came, piece, refused in pieces:
         while shown_at < min(came, end):
             show()
             shown_at += SHOWN_EVERY_S

@@ -1,0 +1,127 @@
+"""`summit track` chooses its settings by what it sees: the default in dense scenes, others for traffic that reports."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from summit_cli.assumptions import assume
+from summit_cli.detections import Detection, Scenario, Sensor
+from summit_cli.main import main
+from summit_cli.reports import arriving, reports, width_of
+
+SIGMA_M = 10.0
+
+
+def flying(every_s: float, speed: float, seconds: float = 120.0, begin: float = 0.0, drop: float = 0.1) -> list[str]:
+    """Six targets 40 km apart go round in wide turns, each reports at its own time."""
+    random, rows = np.random.default_rng(3), list[tuple[float, float, float]]()
+    for k in range(6):
+        heading, turn = random.uniform(0, 2 * math.pi), random.uniform(-0.02, 0.02)
+        times = np.arange(random.random() * every_s, seconds, every_s)
+        times = times[random.random(len(times)) >= drop]
+        course = heading + turn * times
+        x, y = (speed / turn * (f(course) - f(heading)) for f in (np.sin, lambda a: -np.cos(a)))
+        for time, *place in zip(times, x, y, strict=True):
+            rows.append((float(time), 40_000.0 * k + place[0], 40_000.0 * (k % 2) + place[1]))
+    rows.sort()
+    noisy = [(time, x + random.normal(0, SIGMA_M), y + random.normal(0, SIGMA_M)) for time, x, y in rows]
+    return [
+        json.dumps({"id": n, "t": begin + t, "sensor": "adsb", "x": x, "y": y, "cov": [SIGMA_M**2, 0.0, SIGMA_M**2]})
+        for n, (t, x, y) in enumerate(noisy)
+    ]
+
+
+def run(folder: Path, lines: list[str], *options: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    (folder / "in.jsonl").write_text("\n".join(lines))
+    files = ["--input", str(folder / "in.jsonl"), "--output", str(folder / "out.jsonl")]
+    result = CliRunner().invoke(main, ["track", *files, *options])
+    assert result.exit_code == 0, result.output
+    pictures = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    return json.loads(result.stdout.splitlines()[-1]), pictures
+
+
+def detections(lines: list[str]) -> list[Detection]:
+    return [Detection(**json.loads(line)) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("every_s", "speed", "name"), [(1.0, 90.0, "aircraft"), (5.0, 200.0, "aircraft"), (10.0, 5.0, "vessel")]
+)
+def test_sparse_traffic_that_reports_itself_is_known_by_its_speed(
+    tmp_path: Path, every_s: float, speed: float, name: str
+) -> None:
+    summary, pictures = run(tmp_path, flying(every_s, speed, 60.0 * every_s, drop=0.0))
+    assert summary["settings"] == f"{name} adsb:{every_s:g}s"
+    assert summary["tracks"] == 6
+    assert len(pictures[-1]["tracks"]) == 6
+
+
+def test_reports_that_get_lost_cost_no_identity_also_online(tmp_path: Path) -> None:
+    lines = flying(1.0, 90.0, drop=0.2)
+    summary, pictures = run(tmp_path, lines)
+    assert summary["tracks"] == 6
+    online, shown = run(tmp_path, lines, "--online")
+    assert online["tracks"] == 6
+    assert [len(picture["tracks"]) for picture in shown] == [len(picture["tracks"]) for picture in pictures]
+
+
+def test_a_crowd_a_few_lines_and_a_named_preset_are_taken_as_they_are(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    crowd = [
+        json.dumps({"id": n, "t": float(n // 50), "sensor": "radar", "x": x, "y": y, "cov": [100.0, 0.0, 100.0]})
+        for n, (x, y) in enumerate(random.uniform(0, 3000, (500, 2)).tolist())
+    ]
+    assert assume("auto", detections(crowd), Scenario()).name == "default"
+    assert assume("auto", detections(flying(5.0, 90.0)[:10]), Scenario()).name == "default"
+    assert assume("auto", [], Scenario()).name == "default"
+    assert assume("vessel", detections(flying(5.0, 90.0)), Scenario()).name == "vessel"
+    assert run(tmp_path, flying(5.0, 90.0), "--preset", "harbour")[0]["settings"] == "harbour"
+    scattered = [
+        Detection(id=n, t=60.0 * n, x=x, y=y, cov=(100.0, 0.0, 100.0))
+        for n, (x, y) in enumerate(random.uniform(0, 1e6, (100, 2)).tolist())
+    ]
+    assert assume("auto", scattered, Scenario()).name == "default"  # nothing leads anywhere: these are false
+
+
+def test_a_picture_knows_nothing_of_what_came_after_it(tmp_path: Path) -> None:
+    lines = flying(3.0, 150.0)
+    _, whole = run(tmp_path, lines, "--preset", "aircraft")
+    early = [line for line in lines if json.loads(line)["t"] < 60.5]
+    (tmp_path / "meta.json").write_text('{"dur": 120}')
+    _, cut = run(tmp_path, early, "--preset", "aircraft", "--meta", str(tmp_path / "meta.json"))
+    assert cut[:60] == whole[:60]
+
+
+def test_what_is_silent_is_no_longer_shown_and_what_comes_back_is_the_same(tmp_path: Path) -> None:
+    lines = [line for line in flying(2.0, 60.0, drop=0.0) if not 60 < json.loads(line)["t"] < 100]
+    summary, pictures = run(tmp_path, lines)
+    assert pictures[90]["tracks"] == []
+    assert {row[0] for row in pictures[-1]["tracks"]} == {row[0] for row in pictures[55]["tracks"]}
+    assert summary["tracks"] == 6
+
+
+def test_times_of_a_clock_begin_the_pictures_where_the_data_begins(tmp_path: Path) -> None:
+    _, pictures = run(tmp_path, flying(1.0, 90.0, 30.0, begin=1_600_000_000.0))
+    assert pictures[0]["t"] == 1_600_000_000.5
+    assert len(pictures) <= 30
+    assert len(pictures[-1]["tracks"]) == 6
+
+
+def test_windows_hold_each_report_once_at_an_end_that_no_picture_precedes() -> None:
+    found = detections(flying(5.0, 90.0))
+    scenario = Scenario(sensors=(Sensor("adsb", pd=1.0, clutter_density=1.0),))
+    offline = list(reports(found, scenario, {"adsb": 5.0}))
+    online = list(arriving(found, scenario, {"adsb": 5.0}))
+    for scans in ([scan for scan, _ in offline], [scan for _, scan, _ in online]):
+        assert sum(len(scan.z) for scan in scans) == len(found)
+        for scan in scans:
+            assert ((scan.at <= scan.time) & (scan.at > scan.time - width_of(5.0) - 1e-9)).all()
+            assert scan.detect < 1.0
+            assert scan.clutter < 1e-9  # more than there can be was stated
+    absurd = Detection(id=10_000, t=1e308, x=0.0, y=0.0, cov=(100.0, 0.0, 100.0), sensor="adsb")
+    assert sum(refused for _, refused in reports([*found, absurd], scenario, {"adsb": 5.0})) == 1
+    assert [scan.time for scan, _ in offline] == sorted(scan.time for scan, _ in offline)
