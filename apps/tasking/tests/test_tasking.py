@@ -1,5 +1,6 @@
 """Tasking over the real broker: propose, decide, dispatch, follow, time out; whatever is repeated or killed."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,6 +211,17 @@ async def test_bad_answers_are_dead_letters_and_the_next_good_one_counts(world: 
         letters.append(wire.decode(message.data or b"", DeadLetter))
     assert [letter.code for letter in letters] == ["source_mismatch", "invalid_field", "invalid_utf8", "invalid_field"]
     assert letters[0].source == "drone-2" and letters[2].payload == b"\xff\xfe"
+
+
+async def test_the_same_nonsense_twice_in_a_millisecond_is_two_dead_letters(world: "World") -> None:
+    await world.bus.publish_many([("tasks.drone-1.status", b"\xff", None)] * 60)
+    letters = await world.bus.client.jetstream().pull_subscribe("deadletters.>", stream="DEADLETTERS")
+    found: set[str] = set()
+    async with asyncio.timeout(20.0):
+        for _ in range(60):
+            (message,) = await letters.fetch(1, timeout=20.0)
+            found.add(wire.decode(message.data, DeadLetter).id)
+    assert len(found) == 60
 
 
 async def test_an_asset_that_refuses_is_not_asked_again(world: "World", make: "Make") -> None:

@@ -66,11 +66,12 @@ class Worker:
                 await self._refuse(delivery, asset, error)
 
     async def _refuse(self, delivery: Delivery, asset: str, error: InputError) -> None:
-        """A dead letter, counted; the stream sequence makes a redelivery of it the same letter."""
+        """A dead letter, counted. Its id is of its place in the stream: the same letter when it is delivered again, and two
+        when the same nonsense is said twice in a millisecond."""
         STATUSES_REFUSED.labels(code=error.code.value).inc()
         log.warning("task status refused", asset=asset, code=error.code.value, error=error.detail)
         letter = DeadLetter(
-            id=derived_id(delivery.timestamp, delivery.subject, delivery.data),
+            id=derived_id(delivery.timestamp, TASKS, str(delivery.seq)),
             at=self._clock.now(),
             door="mqtt",
             subject=delivery.subject[:200],
@@ -81,8 +82,7 @@ class Worker:
             field=error.field,
             source=asset,
         )
-        msg_id = f"task-status-{delivery.seq}"
-        await self._bus.publish(f"{DEADLETTER_SUBJECT}.mqtt", wire.encode(letter), msg_id=msg_id)
+        await self._bus.publish(f"{DEADLETTER_SUBJECT}.mqtt", wire.encode(letter), msg_id=letter.id)
 
     def _notice(self, change: Change) -> None:
         if change.event.type != "entities":
