@@ -66,8 +66,8 @@ class Worker:
                 await self._refuse(delivery, asset, error)
 
     async def _refuse(self, delivery: Delivery, asset: str, error: InputError) -> None:
-        """A dead letter, counted. Its id is of its place in the stream: the same letter when it is delivered again, and two
-        when the same nonsense is said twice in a millisecond."""
+        """A dead letter, counted. Its id is of its place in the stream: the same letter when it comes again, and two
+        letters when the same nonsense is said twice in a millisecond."""
         STATUSES_REFUSED.labels(code=error.code.value).inc()
         log.warning("task status refused", asset=asset, code=error.code.value, error=error.detail)
         letter = DeadLetter(
