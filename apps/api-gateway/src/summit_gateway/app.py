@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from summit_core.bus import Bus, Mirror
 from summit_core.clock import SystemClock
@@ -16,9 +17,10 @@ from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
-from summit_gateway.access import Guard, access_of
+from summit_gateway.access import access_of, admit
 from summit_gateway.console.endpoints import console_router
 from summit_gateway.console.files import ConsoleFiles
+from summit_gateway.identity import REFUSAL, Identity, IdentityMiddleware
 from summit_gateway.ingest.endpoints import ingest_router
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.endpoints import keys_router
@@ -56,11 +58,11 @@ def build_app(settings: GatewaySettings) -> FastAPI:
 
     async def guard(connection: HTTPConnection) -> None:
         try:
-            await services.guard.admit(connection, access_of(connection))
+            admit(connection, access_of(connection))
         except SummitError as error:
             if connection.scope["type"] != "websocket":
                 raise
-            connection.state.refusal = error
+            connection.scope["state"][REFUSAL] = error
 
     app = create_app(
         SERVICE,
@@ -69,6 +71,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
         routers=_routers(services, settings),
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
+        middleware=[Middleware(IdentityMiddleware, services=services)],
         dependencies=[Depends(guard)],
     )
     app.state.services = services
@@ -103,7 +106,7 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     store = KeyStore(pool)
     services.keys = KeyService(store, clock)
     services.tokens = SessionTokens(settings.session_secret.get_secret_value(), clock)
-    services.guard = Guard(services.keys, services.tokens, settings.cors_origins)
+    services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
     services.ingest = Ingest(bus, clock)
     services.upstreams = Upstreams(session, _urls(settings), settings.service_key.get_secret_value())
     services.mirror = Mirror(bus, health, gather_s=0.0)  # its frames are what people see

@@ -5,7 +5,7 @@ from summit_core.clock import Clock
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
 
-from summit_gateway.access import Guard
+from summit_gateway.identity import HasIdentity, Identity
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.service import KeyService
 from summit_gateway.sessions.token import SessionTokens
@@ -13,14 +13,14 @@ from summit_gateway.stream.hub import Hub
 from summit_gateway.upstream.service import Upstreams
 
 
-class Services:
+class Services(HasIdentity):
     """One of each, for one process."""
 
     bus: Bus
     clock: Clock
-    guard: Guard
     health: HealthMonitor
     hub: Hub
+    identity: Identity
     ingest: Ingest
     keys: KeyService
     mirror: Mirror

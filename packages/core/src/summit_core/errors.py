@@ -9,10 +9,13 @@ SummitError
 ├── NotFoundError         nothing by that id
 ├── ConflictError         the thing changed, or is not in a state that allows this
 │   ├── PreconditionError     the version in If-Match is no longer the one that holds
-│   └── PreconditionMissingError  a change must say in If-Match which version it changes
+│   ├── PreconditionMissingError  a change must say in If-Match which version it changes
+│   └── IdempotencyError      the same Idempotency-Key is being worked on
 ├── GoneError             it was there and no longer is
+├── RateLimitedError      more calls than this caller may make; says when the next one is free
 ├── UnavailableError      a dependency is away; try again
-│   └── UpstreamTimeoutError  a dependency did not answer in time
+│   ├── UpstreamTimeoutError  a dependency did not answer in time
+│   └── OverloadedError       more work than can be done in time; refused before it waits
 └── InternalError         our own fault
 """
 
@@ -40,10 +43,13 @@ class ErrorCode(StrEnum):
     PLAN_CHANGED = "plan_changed"
     PRECONDITION_FAILED = "precondition_failed"
     PRECONDITION_REQUIRED = "precondition_required"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress"
     GONE = "gone"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     UPSTREAM_TIMEOUT = "upstream_timeout"
+    OVERLOADED = "overloaded"
     INTERNAL = "internal"
 
 
@@ -105,8 +111,16 @@ class PreconditionMissingError(ConflictError):
     status, code = 428, ErrorCode.PRECONDITION_REQUIRED
 
 
+class IdempotencyError(ConflictError):
+    code, retriable = ErrorCode.IDEMPOTENCY_IN_PROGRESS, True
+
+
 class GoneError(SummitError):
     status, code = 410, ErrorCode.GONE
+
+
+class RateLimitedError(SummitError):
+    status, code, retriable = 429, ErrorCode.RATE_LIMITED, True
 
 
 class UnavailableError(SummitError):
@@ -115,6 +129,10 @@ class UnavailableError(SummitError):
 
 class UpstreamTimeoutError(UnavailableError):
     status, code = 504, ErrorCode.UPSTREAM_TIMEOUT
+
+
+class OverloadedError(UnavailableError):
+    code = ErrorCode.OVERLOADED
 
 
 class InternalError(SummitError):

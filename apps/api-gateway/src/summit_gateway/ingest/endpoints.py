@@ -9,8 +9,8 @@ from summit_core.errors import InputError, TooLargeError
 from summit_core.http.responses import json_response
 from summit_core.model import AnyObservation
 
-from summit_gateway.access import principal_of
 from summit_gateway.body import media_type, read_bounded
+from summit_gateway.identity import principal_of
 from summit_gateway.ingest.items import items_of, media_of
 from summit_gateway.ingest.service import Outcome
 from summit_gateway.openapi import describe

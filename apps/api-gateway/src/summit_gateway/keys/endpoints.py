@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from summit_core.http.responses import json_response
 
-from summit_gateway.access import principal_of
 from summit_gateway.body import read_json
+from summit_gateway.identity import principal_of
 from summit_gateway.keys.key import IssuedKey, KeyList, NewKey
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from summit_core.errors import UnavailableError
 
-from summit_gateway.access import principal_of
+from summit_gateway.identity import principal_of
 from summit_gateway.services import Services
 
 KEPT_HEADERS: Final = ("Content-Disposition", "Content-Type", "Retry-After")

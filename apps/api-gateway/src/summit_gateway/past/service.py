@@ -14,7 +14,7 @@ from summit_core.http.responses import JSON
 from summit_core.model import WorldEvent, WorldType
 from summit_core.model.common import Timestamp
 
-from summit_gateway.access import principal_of
+from summit_gateway.identity import principal_of
 from summit_gateway.services import Services
 
 MOMENT: Final = ("as_of", "bundle")

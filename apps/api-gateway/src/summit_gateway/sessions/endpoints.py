@@ -8,8 +8,8 @@ from summit_core.http.responses import json_response
 from summit_core.model import Principal
 from summit_core.security.permissions import Permission, require
 
-from summit_gateway.access import principal_of
 from summit_gateway.body import read_json
+from summit_gateway.identity import principal_of
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services
 from summit_gateway.sessions.token import COOKIE, LIFETIME

@@ -14,7 +14,8 @@ from starlette.types import Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from summit_core.errors import SummitError
 
-from summit_gateway.access import STREAM, principal_of, refusal_of
+from summit_gateway.access import STREAM
+from summit_gateway.identity import principal_of, refusal_of
 from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
 from summit_gateway.past.passing import as_events, passed

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from summit_gateway.access import principal_of
 from summit_gateway.body import SMALL_BYTES, read_bounded
+from summit_gateway.identity import principal_of
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services
 from summit_gateway.upstream.passed import Passed

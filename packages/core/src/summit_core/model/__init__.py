@@ -1,6 +1,7 @@
 """The vocabulary of Summit OS as types. Every service speaks these and nothing else."""
 
 from summit_core.model.common import (
+    DEFAULT_ORGANISATION,
     Altitude,
     Confidence,
     Key,
@@ -82,6 +83,7 @@ from summit_core.model.world import WORLD_TYPES, WorldEvent, WorldObject, WorldT
 from summit_core.model.zone import Circle, Daily, Polygon, Presence, Ring, Span, Zone, ZoneDraft
 
 __all__ = [
+    "DEFAULT_ORGANISATION",
     "OBSERVATION_KINDS",
     "WORLD_TYPES",
     "Advisory",

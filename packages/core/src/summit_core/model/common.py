@@ -47,12 +47,17 @@ class Role(StrEnum):
     SERVICE = "service"
 
 
+DEFAULT_ORGANISATION = "default"
+
+
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who is acting: a person, a device or a service, proved by a credential."""
+    """Who is acting: a person, a device or a service, proved by a credential. What belongs to another organisation does
+    not exist for him."""
 
     id: str
     name: str
     role: Role
+    organisation: str = DEFAULT_ORGANISATION
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):
