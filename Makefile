@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
+.PHONY: help setup run secrets readiness test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -33,6 +33,9 @@ status: ## Show each service and each source
 health: ## Exit 0 only if everything is ready
 	@$(BIN)/summit health $(ARGS)
 
+secrets: setup ## Make every secret that the containers need, in infra/docker/secrets (0600; again: nothing changes)
+	@$(BIN)/summit secrets init $(ARGS)
+
 test: setup ## Run the unit tests of Python and of the console
 	$(BIN)/pytest $(UNIT) $(ARGS)
 	@if [ -f apps/console/package.json ]; then cd apps/console && npm test; else echo 'SKIPPED console tests: no apps/console'; fi
@@ -49,6 +52,9 @@ fuzz: setup ## 100,000 hostile inputs by MQTT, HTTP and NATS (ARGS="--fuzz-seed 
 
 soak: setup ## Ten minutes at 1,000 observations a second: memory stays, nothing grows without a bound (ARGS="--seconds 60")
 	$(BIN)/pytest tests/soak -s --basetemp="$$(mktemp -d)/soak" $(ARGS)
+
+readiness: setup ## The table of the production checklist: each line passed, failed, skipped or missing (ID=H3 for one)
+	@$(BIN)/python scripts/readiness.py $(if $(ID),--id $(ID)) $(ARGS)
 
 check: setup lint types imports drift limits ## Everything that must hold before a commit, except the tests
 

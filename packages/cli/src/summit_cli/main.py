@@ -22,6 +22,7 @@ _COMMANDS: Final = (
     "viewshed",
     "export",
     "bundle",
+    "secrets",
 )
 
 _SAME: Final = {"source": "device"}
