@@ -10,7 +10,6 @@ from summit_fusion.jipda.identity import (
     SCHEMES,
     IdentitySettings,
     hashed,
-    holders,
     learn_identities,
     weigh_identities,
 )
@@ -158,10 +157,3 @@ def test_two_schemes_do_not_contradict_each_other() -> None:
     shown = tracker.estimate(9.0)
     assert shown.id.tolist() == [0]
     assert known(shown).identity[0, :2].tolist() == [A, mmsi] and known(shown).belief[0, :2].min() > 0.99
-
-
-def test_an_identity_leads_to_its_track() -> None:
-    identity, belief = np.zeros((3, 4), np.int64), np.zeros((3, 4))
-    identity[:, ICAO], belief[:, ICAO] = [A, A, B], [0.7, 0.9, 0.3]
-    assert holders(identity, belief, np.array([A, B, 0, 12345])).tolist() == [1, -1, -1, -1]
-    assert holders(identity[:0], belief[:0], np.array([A])).tolist() == [-1]

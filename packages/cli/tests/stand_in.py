@@ -38,11 +38,12 @@ def standing_in(gateway: type[StandIn], folder: Path) -> Iterator[Path]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     (folder / "admin.key").write_text("the-key\n")
+    url = f"http://127.0.0.1:{server.server_port}"
     made = Endpoints(
-        gateway=f"http://127.0.0.1:{server.server_port}",
+        gateway=url,
         nats="",
         postgres="",
-        services={},
+        services={"api-gateway": url},
         admin_key_file=str(folder / "admin.key"),
         pid=os.getpid(),
     )

@@ -2,82 +2,53 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from summit_cli import endpoints_file
+from stand_in import StandIn, standing_in
 from summit_cli.commands import up
 from summit_cli.commands.measure import tree_memory
-from summit_cli.endpoints_file import Endpoints
 from summit_cli.main import main
 from summit_sim.__main__ import SCENARIOS
 
 STORED: set[str] = set()
 
 
-class _Gateway(BaseHTTPRequestHandler):
+class _Gateway(StandIn):
     """The few calls that the commands make."""
 
     ready = True
 
     def do_GET(self) -> None:
         if self.path.startswith("/readyz"):
-            self._answer(200 if self.ready else 503, {"reasons": {} if self.ready else {"database": "away"}})
+            self.answer(200 if self.ready else 503, {"reasons": {} if self.ready else {"database": "away"}})
         elif self.path.startswith("/v1/sources"):
-            self._answer(200, {"items": [{"id": "cam-1", "received": 5, "stored": 4, "rejected": 1}]})
+            self.answer(200, {"items": [{"id": "cam-1", "received": 5, "stored": 4, "rejected": 1}]})
         elif self.path.startswith("/v1/registrations"):
             gone = {"id": "cam-2", "kind": "source", "link": "offline", "link_reason": "its node edge is offline"}
-            self._answer(200, {"items": [gone], "next": None, "seq": 1})
+            self.answer(200, {"items": [gone], "next": None, "seq": 1})
         else:
-            self._answer(200, {"count": len(STORED)})
+            self.answer(200, {"count": len(STORED)})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers["Authorization"] != "Bearer the-key":
-            self._answer(401, {"code": "unauthenticated", "detail": "wrong key"})
+            self.answer(401, {"code": "unauthenticated", "detail": "wrong key"})
         elif self.path == "/v1/keys":
-            self._answer(201, {"id": "k-1", "key": "shown-once", **body})
+            self.answer(201, {"id": "k-1", "key": "shown-once", **body})
         else:
             STORED.update(item["id"] for item in body)
-            self._answer(202, {"accepted": len(body), "rejected": [], "ids": []})
-
-    def _answer(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
+            self.answer(202, {"accepted": len(body), "rejected": [], "ids": []})
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     STORED.clear()
     _Gateway.ready = True
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Gateway)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    (tmp_path / "admin.key").write_text("the-key\n")
-    made = Endpoints(
-        gateway=url,
-        nats="",
-        postgres="",
-        services={"api-gateway": url},
-        admin_key_file=str(tmp_path / "admin.key"),
-        pid=os.getpid(),
-    )
-    endpoints_file.write(tmp_path / "endpoints.json", made)
-    yield tmp_path
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with standing_in(_Gateway, tmp_path) as folder:
+        yield folder
 
 
 def run(*arguments: str) -> tuple[int, str]:

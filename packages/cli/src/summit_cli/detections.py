@@ -1,6 +1,6 @@
 """Detections of `summit track`: JSON lines in, scans out; estimates as JSON lines back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import IO, Annotated, Any, Final
 
@@ -65,34 +65,35 @@ def read(stream: IO[bytes]) -> Iterator[tuple[int, Detection | InputError]]:
 
 def scans(found: list[Detection], scenario: Scenario) -> Iterator[tuple[Detections, int]]:
     """In the order of time: detections of one sensor at one time, and how many of them were nonsense."""
-    known = {sensor.name: sensor for sensor in scenario.sensors}
-    densities = _densities(found)
+    scan_of = _scans_of(found, scenario)
     found.sort(key=lambda one: (one.t, one.sensor, one.id))
     for (time, name), group in groupby(found, key=lambda one: (one.t, one.sensor)):
-        members = list(group)
-        sensor = known.get(name, Sensor(name))
-        clutter = densities[name] if sensor.clutter_density is None else sensor.clutter_density
-        z = np.array([(one.x, one.y) for one in members])
-        noise = np.array([one.cov for one in members])
-        yield Detections.of(time, z, noise, clutter=clutter, detect=min(sensor.pd, MOST_DETECT))
+        yield scan_of(time, name, list(group))
 
 
 def arrivals(found: list[Detection], scenario: Scenario) -> Iterator[tuple[float, Detections, int]]:
     """In the order of arrival: when, the detections of one scan that came between two scans, and how many of them were
     nonsense. A detection without ``t_rx`` came at once."""
-    known = {sensor.name: sensor for sensor in scenario.sensors}
-    densities = _densities(found)
+    scan_of = _scans_of(found, scenario)
     found.sort(key=lambda one: (came(one), one.t, one.sensor, one.id))
     for (at, time, name), group in groupby(found, key=lambda one: (came(one), one.t, one.sensor)):
         members = list(group)
+        key = np.array([one.id for one in members], np.int64)
+        yield at, *scan_of(time, name, members, sensor=name, key=key)
+
+
+def _scans_of(found: list[Detection], scenario: Scenario) -> Callable[..., tuple[Detections, int]]:
+    """What makes a scan of some detections of one sensor and time, with what is stated or guessed of that sensor."""
+    known = {sensor.name: sensor for sensor in scenario.sensors}
+    densities = _densities(found)
+
+    def scan_of(time: float, name: str, members: list[Detection], **more: Any) -> tuple[Detections, int]:
         sensor = known.get(name, Sensor(name))
         clutter = densities[name] if sensor.clutter_density is None else sensor.clutter_density
         z, noise = np.array([(one.x, one.y) for one in members]), np.array([one.cov for one in members])
-        key = np.array([one.id for one in members], np.int64)
-        yield (
-            at,
-            *Detections.of(time, z, noise, clutter=clutter, detect=min(sensor.pd, MOST_DETECT), sensor=name, key=key),
-        )
+        return Detections.of(time, z, noise, clutter=clutter, detect=min(sensor.pd, MOST_DETECT), **more)
+
+    return scan_of
 
 
 def came(one: Detection) -> float:

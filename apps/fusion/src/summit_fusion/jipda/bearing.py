@@ -13,7 +13,7 @@ import numpy as np
 from summit_fusion.compiled import kernel
 from summit_fusion.jipda.associate import associate, weigh
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Arrays, Floats, Ints
-from summit_fusion.jipda.update import LEAST_WEIGHT, MOST_EXISTENCE, collapse
+from summit_fusion.jipda.update import LEAST_WEIGHT, begin_mixture, collapse, outlast, weight_of
 
 GATE = 15.0
 """Squared Mahalanobis distance, chi-square with 1 degree of freedom: leaves out 1 in 10,000."""
@@ -185,25 +185,17 @@ def update_bearings(
     """All tracks in place, as `update`."""
     shift, moment, totals = np.empty(4), np.empty(10), np.empty(2)
     for i in range(len(none)):
-        unseen = existence[i] * (1.0 - detect[i]) / (1.0 - existence[i] * detect[i])
         first, last = start[i], start[i + 1]
+        unseen, alive = outlast(existence, detect, none, share, i, first, last)
         if first == last:
-            existence[i] = unseen
             continue
-        alive = none[i] * unseen
-        for e in range(first, last):
-            alive += share[e]
-        existence[i] = min(MOST_EXISTENCE, alive)
         prior = cruise[i]
         for m in range(2):
             part = (prior if m == 0 else 1.0 - prior) / alive
             total = part * none[i] * unseen
-            shift[:] = 0.0
-            for k in range(10):
-                moment[k] = total * cov[i, m, k]
+            begin_mixture(cov, i, m, total, shift, moment)
             for e in range(first, last):
-                both = prior * values[e, 0] + (1.0 - prior) * values[e, 1]
-                weight = part * share[e] * values[e, m] / both if both > 0.0 else 0.0
+                weight = weight_of(values, share, prior, part, e, m)
                 if weight > LEAST_WEIGHT:
                     turn(mean, cov, i, m, azimuth, sigma, origin, lag, edges[e], weight, shift, moment)
                     total += weight

@@ -102,20 +102,6 @@ def learn_identities(
                 belief[i, slot] = weight * (1.0 - wrong) * (1.0 - belief[i, slot])
 
 
-def holders(identity: Ints, belief: Floats, told: Ints) -> Ints:
-    """Row of the track that believes most in each of the hashes, -1 where there is none: the way from an identity to
-    its track without a look at any place."""
-    rows, slots = np.nonzero((identity != 0) & (belief > 0.5))
-    order = np.lexsort((-belief[rows, slots], identity[rows, slots]))
-    rows, held = rows[order], identity[rows, slots][order]
-    place = np.searchsorted(held, told)
-    found = np.full(len(told), -1, np.int64)
-    inside = np.flatnonzero(place < len(held))
-    hit = inside[held[place[inside]] == told[inside]]
-    found[hit] = rows[place[hit]]
-    return found
-
-
 def conflicting(identity: Ints, belief: Floats, places: Floats, cov: Floats, reach: float) -> Marks:
     """Tracks that share an identity though they are too far apart to be one: ``places`` (n, 2) and ``cov`` (n, 2, 2) at
     one time, ``reach`` a squared Mahalanobis distance. All holders of it are marked: who is right is not known here."""

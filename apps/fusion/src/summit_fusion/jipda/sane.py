@@ -14,14 +14,20 @@ WIDEST_OF_SCAN = 30.0
 """Times the median sigma of the scan: one wide detection would be in the gate of everything."""
 
 
+def covariances(noise: Floats) -> Marks:
+    """Which rows (east-east, east-north, north-north, m2) are finite and positive definite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        xx, xy, yy = noise[:, 0], noise[:, 1], noise[:, 2]
+        good = np.isfinite(noise).all(1) & (xx > 0) & (yy > 0) & (xx * yy - xy * xy > 1e-12 * xx * yy)
+    return np.asarray(good, np.bool_)
+
+
 def sane(time: float, z: Floats, noise: Floats, times: Floats, identity: Ints | None = None) -> Marks:
     """Finite, of its time, with a positive definite covariance that says something, and not told before in the scan."""
     if not abs(time) < LATEST_S:
         return np.zeros(len(z), np.bool_)
     with np.errstate(invalid="ignore", over="ignore"):
-        good = np.isfinite(z).all(1) & np.isfinite(noise).all(1) & (times <= time) & (times >= time - LONGEST_LAG_S)
-        good &= (noise[:, 0] > 0) & (noise[:, 2] > 0)
-        good &= noise[:, 0] * noise[:, 2] - noise[:, 1] ** 2 > 1e-12 * noise[:, 0] * noise[:, 2]
+        good = np.isfinite(z).all(1) & covariances(noise) & (times <= time) & (times >= time - LONGEST_LAG_S)
         good &= np.abs(z).max(1, initial=0.0) < FARTHEST_M
         wide = noise[:, [0, 2]].max(1, initial=0.0)
         if good.any():

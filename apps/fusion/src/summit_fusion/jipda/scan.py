@@ -50,11 +50,11 @@ class Detections:
     def __post_init__(self) -> None:
         if not len(self.z) == len(self.noise) == len(self.at):
             raise ValueError("z, noise and at must have one row a detection")
-        if self.tells_more:
-            if any(len(column) != len(self.z) for column in self.told.values()):
-                raise ValueError("alt, alt_sigma, identity and class_p must have one row a detection")
-            if (self.alt is None) != (self.alt_sigma is None):
-                raise ValueError("alt and alt_sigma belong together")
+        wrong = [name for name, column in self.told.items() if len(column) != len(self.z)]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} must have one row a detection")
+        if (self.alt is None) != (self.alt_sigma is None):
+            raise ValueError("alt and alt_sigma belong together")
 
     @property
     def told(self) -> dict[str, Any]:
@@ -63,6 +63,7 @@ class Detections:
 
     @property
     def tells_more(self) -> bool:
+        """Of the target itself, not of what is around it as ``clutter_at`` does."""
         return self.identity is not None or self.alt is not None or self.class_p is not None
 
     @property

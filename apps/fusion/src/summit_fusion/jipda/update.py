@@ -75,6 +75,39 @@ def collapse(mean: Floats, cov: Floats, i: int, m: int, shift: Floats, moment: F
 
 
 @kernel
+def outlast(
+    existence: Floats, detect: Floats, none: Floats, share: Floats, i: int, first: int, last: int
+) -> tuple[float, float]:
+    """Existence of track i after the scan, in place: returns the probability that it is there and was not seen, and
+    that it is there, which is 0 where nothing lies in its gate."""
+    unseen = existence[i] * (1.0 - detect[i]) / (1.0 - existence[i] * detect[i])
+    if first == last:
+        existence[i] = unseen
+        return unseen, 0.0
+    alive = none[i] * unseen
+    for e in range(first, last):
+        alive += share[e]
+    existence[i] = min(MOST_EXISTENCE, alive)
+    return unseen, alive
+
+
+@kernel
+def begin_mixture(cov: Floats, i: int, m: int, missed: float, shift: Floats, moment: Floats) -> None:
+    """The sums of the mixture with nothing but the prediction of model m, which counts with the weight ``missed``."""
+    for k in range(4):
+        shift[k] = 0.0
+    for k in range(10):
+        moment[k] = missed * cov[i, m, k]
+
+
+@kernel
+def weight_of(values: Floats, share: Floats, prior: float, part: float, e: int, m: int) -> float:
+    """What edge e counts in the mixture of model m: its share, as far as that model predicted it."""
+    both = prior * values[e, 0] + (1.0 - prior) * values[e, 1]
+    return part * share[e] * values[e, m] / both if both > 0.0 else 0.0
+
+
+@kernel
 def update(
     mean: Floats, cov: Floats, cruise: Floats, existence: Floats, detect: Floats, start: Ints, edges: Ints,
     values: Floats, share: Floats, none: Floats, z: Floats, noise: Floats, lag: Floats,
@@ -82,26 +115,17 @@ def update(
     """All tracks in place: state and models of those with something in their gate, existence of all."""
     shift, moment, totals = np.empty(4), np.empty(10), np.empty(2)
     for i in range(len(none)):
-        unseen = existence[i] * (1.0 - detect[i]) / (1.0 - existence[i] * detect[i])
         first, last = start[i], start[i + 1]
+        unseen, alive = outlast(existence, detect, none, share, i, first, last)
         if first == last:
-            existence[i] = unseen
             continue
-        alive = none[i] * unseen
-        for e in range(first, last):
-            alive += share[e]
-        existence[i] = min(MOST_EXISTENCE, alive)
         prior = cruise[i]
         for m in range(2):
             part = (prior if m == 0 else 1.0 - prior) / alive
             total = part * none[i] * unseen
-            for k in range(4):
-                shift[k] = 0.0
-            for k in range(10):
-                moment[k] = total * cov[i, m, k]
+            begin_mixture(cov, i, m, total, shift, moment)
             for e in range(first, last):
-                both = prior * values[e, 0] + (1.0 - prior) * values[e, 1]
-                weight = part * share[e] * values[e, m] / both if both > 0.0 else 0.0
+                weight = weight_of(values, share, prior, part, e, m)
                 if weight > LEAST_WEIGHT:
                     condition(mean, cov, i, m, z, noise, lag, edges[e], weight, shift, moment)
                     total += weight

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from summit_fusion.jipda.layout import Floats, Ints, Marks
+from summit_fusion.jipda.sane import covariances
 
 WIDEST_M = 1e6
 """Noise of a kilometre-wide cell tower fix is evidence; noise of a thousand kilometres is none."""
@@ -81,9 +82,8 @@ def sane(time: float, lat: Floats, lon: Floats, noise: Floats, at: Floats, key: 
     """Which rows mean something. The first of several rows with the same key counts."""
     with np.errstate(invalid="ignore", over="ignore"):
         good = np.isfinite(lat) & (np.abs(lat) <= 90.0) & np.isfinite(lon) & (np.abs(lon) <= 360.0)
-        good &= np.isfinite(noise).all(1) & np.isfinite(at) & (at <= time) & (key >= 0)
-        xx, xy, yy = noise[:, 0], noise[:, 1], noise[:, 2]
-        good &= (xx > 0) & (yy > 0) & (np.maximum(xx, yy) < WIDEST_M**2) & (xx * yy - xy * xy > 1e-12 * xx * yy)
+        good &= np.isfinite(at) & (at <= time) & (key >= 0)
+        good &= covariances(noise) & (np.maximum(noise[:, 0], noise[:, 2]) < WIDEST_M**2)
     once = np.zeros(len(key), np.bool_)
     once[np.unique(key, return_index=True)[1]] = True
     return np.asarray(good & once, np.bool_)
