@@ -6,7 +6,8 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from summit_core.errors import InternalError
 from summit_core.model import WORLD_TYPES
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_gateway.identity import admitted
 from summit_gateway.upstream.routes import ROUTES

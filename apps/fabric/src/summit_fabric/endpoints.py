@@ -12,7 +12,8 @@ from summit_core import wire
 from summit_core.http.responses import JSON, json_response, raw_list
 from summit_core.model import Principal
 from summit_core.security import service_key
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_fabric.cells import stored_cells
 from summit_fabric.deadletters import LetterFilter

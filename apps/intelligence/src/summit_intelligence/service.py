@@ -27,7 +27,8 @@ from summit_core.model import (
     Report,
     TimelineEntry,
 )
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_intelligence.rules import advisories, alerts, breaches, incidents, lifecycle
 from summit_intelligence.rules.association import ENDED, match, sigma_m

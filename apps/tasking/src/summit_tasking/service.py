@@ -21,7 +21,8 @@ from summit_core.model import (
     TaskState,
     TaskStatus,
 )
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_tasking.plan import tasks
 from summit_tasking.plan.lifecycle import WITH_ASSET, Deadlines, allowed

@@ -199,6 +199,17 @@ def _stamp(observation: AnyObservation, content: bytes, now: datetime) -> None:
     force_setattr(observation, "received_at", now)
 
 
+def own(observation: AnyObservation, organisation: str | None) -> None:
+    """Make what was decoded a moment ago ``organisation``'s (None: the default one's), whatever its producer says.
+
+    The id of another organisation's is derived anew from its own: two that send the same id (a recording that both
+    replay) do not take each other's observations for duplicates, and a resend still is one.
+    """
+    force_setattr(observation, "organisation", organisation)
+    if organisation is not None:
+        force_setattr(observation, "id", derived_id(observation.observed_at, organisation, str(observation.id)))
+
+
 def check_size(data: bytes) -> None:
     """Raises :class:`TooLargeError` for what no message may be."""
     if len(data) > MAX_MESSAGE_BYTES:

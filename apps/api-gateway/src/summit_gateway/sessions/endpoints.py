@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from summit_core.http.responses import json_response
 from summit_core.model import Principal
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_gateway.body import read_json
 from summit_gateway.identity import principal_of

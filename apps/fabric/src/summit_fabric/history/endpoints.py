@@ -16,7 +16,8 @@ from summit_core.errors import InputError, TooLargeError, UnavailableError
 from summit_core.http.responses import JSON, json_response, raw_list
 from summit_core.model import WORLD_TYPES, Principal, WorldType
 from summit_core.security import service_key
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 from summit_core.store.pool import UNAVAILABLE
 
 from summit_fabric.history import area, export, trail

@@ -10,7 +10,8 @@ from summit_core import wire
 from summit_core.http.responses import json_response
 from summit_core.model import Issued, NewRegistration, Principal, Registration, RegistrationChange, Revoke, Rotate
 from summit_core.security import service_key
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_fabric.condition import Condition, required
 from summit_fabric.registry.service import RegistryService

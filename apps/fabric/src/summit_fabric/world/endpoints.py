@@ -11,7 +11,8 @@ from summit_core.bus import Change
 from summit_core.http.responses import JSON
 from summit_core.model import EntityDraft, MergeInto, Principal, Split
 from summit_core.security import service_key
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_fabric.condition import Condition, required
 from summit_fabric.world.edits import patch_of

@@ -10,7 +10,8 @@ from summit_core.bus import Change
 from summit_core.http.responses import JSON, raw_list
 from summit_core.model import Principal
 from summit_core.security import service_key
-from summit_core.security.permissions import Permission, require
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 
 from summit_fabric.condition import Condition, required
 from summit_fabric.zones.service import ZoneService

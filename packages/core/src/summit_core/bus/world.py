@@ -88,6 +88,7 @@ class WorldWriter:
             at=put.at,
             causes=put.causes,
             trace=put.trace,
+            organisation=put.body.organisation,
             body=msgspec.Raw(wire.encode(put.body)),
         )
         return _outgoing(event, put.expected, known=put.event_id is not None)
@@ -100,9 +101,19 @@ class WorldWriter:
         at: datetime,
         reason: Literal["deleted", "expired"] = "deleted",
         expected: int | None = None,
+        organisation: str | None = None,
     ) -> int:
-        """The object leaves the picture; ``expected`` as for :meth:`put`."""
-        event = WorldEvent(id=new_id(), type=type_, key=key, op="delete", source=self._source, at=at, reason=reason)
+        """The object leaves the picture; ``expected`` as for :meth:`put`, ``organisation`` is that of the object."""
+        event = WorldEvent(
+            id=new_id(),
+            type=type_,
+            key=key,
+            op="delete",
+            source=self._source,
+            at=at,
+            reason=reason,
+            organisation=organisation,
+        )
         return (await self._publish([_outgoing(event, expected)]))[0]
 
     async def _publish(self, messages: Sequence[Outgoing]) -> list[int]:

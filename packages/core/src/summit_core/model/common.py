@@ -48,6 +48,10 @@ class Role(StrEnum):
 
 
 DEFAULT_ORGANISATION = "default"
+Organisation = Annotated[Key | None, Meta(description="whose it is; absent: the default organisation's")]
+"""As it stands on objects. Absent for the default one, so that an installation with a single one pays nothing."""
+Box = tuple[Longitude, Latitude, Longitude, Latitude]
+"""West, south, east, north in degrees; west greater than east crosses the antimeridian."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):
@@ -58,6 +62,13 @@ class Principal(Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     organisation: str = DEFAULT_ORGANISATION
+    areas: tuple[Box, ...] = ()
+    """What lies outside of all of them does not exist for him either; empty: everywhere."""
+
+    @property
+    def owner(self) -> str | None:
+        """His organisation as it stands on objects."""
+        return None if self.organisation == DEFAULT_ORGANISATION else self.organisation
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from summit_core.model.common import Key, Name, Text, Timestamp, Uuid
+from summit_core.model.common import Key, Name, Organisation, Text, Timestamp, Uuid
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,6 +21,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: Literal["summit.dead-letter/1"] = "summit.dead-letter/1"
     field: Name | None = None
     source: Key | None = None
+    organisation: Organisation = None
 
 
 class OpenLetter(DeadLetter, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,6 +14,7 @@ from summit_core.model.common import (
     Longitude,
     Matrix2,
     Name,
+    Organisation,
     Speed,
     Text,
     TimelineEntry,
@@ -195,6 +196,7 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What people have done to an entity of their own: who, when, why."""
     updates: Annotated[int, Meta(ge=0)] = 0
     recording: Key | None = None
+    organisation: Organisation = None
     causes: tuple[str, ...] = ()
 
 

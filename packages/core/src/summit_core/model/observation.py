@@ -17,6 +17,7 @@ from summit_core.model.common import (
     Longitude,
     Matrix2,
     Name,
+    Organisation,
     Sigma,
     Speed,
     Text,
@@ -35,6 +36,7 @@ class Observation(Struct, kw_only=True, frozen=True, omit_defaults=True, tag_fie
 
     ``id`` is the idempotency key: the same id sent twice is stored once. ``seq`` counts the source's own messages, so
     that gaps are visible. ``recording`` names the recording of a replayed observation; live ones have none.
+    ``organisation`` is that of the credential, whatever a producer says.
     """
 
     source: WireKey
@@ -46,6 +48,7 @@ class Observation(Struct, kw_only=True, frozen=True, omit_defaults=True, tag_fie
     trace: Annotated[str, Meta(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")] | None = None
     causes: Annotated[tuple[Key, ...], Meta(max_length=64)] = ()
     recording: Key | None = None
+    organisation: Organisation = None
     label: Name | None = None
     class_: Annotated[str, Meta(pattern=r"^[a-z0-9_\-]{1,40}$")] | None = field(default=None, name="class")
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from summit_core.model.common import Key, Name, Text, TimelineEntry, Timestamp
+from summit_core.model.common import Key, Name, Organisation, Text, TimelineEntry, Timestamp
 from summit_core.model.entity import Location
 
 
@@ -82,6 +82,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     objectives: tuple[Text, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     causes: tuple[str, ...] = ()
+    organisation: Organisation = None
 
 
 class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +105,7 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     acknowledged_by: Name | None = None
     timeline: tuple[TimelineEntry, ...] = ()
     causes: tuple[str, ...] = ()
+    organisation: Organisation = None
 
 
 class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,3 +122,4 @@ class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasons: tuple[Evidence, ...] = ()
     actions: tuple[Text, ...] = ()
     causes: tuple[str, ...] = ()
+    organisation: Organisation = None

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from summit_core.model.common import Key, Name, Text, TimelineEntry, Timestamp
+from summit_core.model.common import Key, Name, Organisation, Text, TimelineEntry, Timestamp
 from summit_core.model.entity import Alias
 
 OverridableField = Literal["label", "class", "location", "labels", "aliases", "relations", "note"]
@@ -45,6 +45,7 @@ class Override(Struct, frozen=True, kw_only=True, omit_defaults=True):
     absorbed: dict[Key, Merge] = {}
     """The merges that end here, also through others: what each merged entity said when it was merged."""
     timeline: tuple[TimelineEntry, ...] = ()
+    organisation: Organisation = None
 
 
 class MergeInto(Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from summit_core.model.common import Key, Name, Text, Timestamp
+from summit_core.model.common import Key, Name, Organisation, Text, Timestamp
 
 RegistrationKind = Literal["source", "node", "asset"]
 Interval = Annotated[float, Meta(gt=0.0, le=1e7, description="seconds between two messages")]
@@ -58,6 +58,7 @@ class Registration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     denied: Annotated[int, Meta(ge=0)] = 0
     """Publishes outside its permission that the broker dropped."""
     last_denial: Denial | None = None
+    organisation: Organisation = None
     note: Text = ""
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from summit_core.model.common import Key, Timestamp
+from summit_core.model.common import Key, Organisation, Timestamp
 from summit_core.model.entity import Freshness
 
 
@@ -32,3 +32,4 @@ class SourceAccount(Struct, frozen=True, kw_only=True):
     freshness: Freshness = "live"
     silent: bool = False
     silent_since: Timestamp | None = None
+    organisation: Organisation = None

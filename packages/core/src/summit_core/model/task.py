@@ -12,6 +12,7 @@ from summit_core.model.common import (
     Latitude,
     Longitude,
     Name,
+    Organisation,
     Role,
     Text,
     TimelineEntry,
@@ -95,6 +96,7 @@ class Approval(Struct, frozen=True, kw_only=True, omit_defaults=True):
     schema: Literal["summit.approval/1"] = "summit.approval/1"
     reason: Text = ""
     causes: tuple[str, ...] = ()
+    organisation: Organisation = None
 
 
 class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,6 +125,7 @@ class Task(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: Text = ""
     timeline: tuple[TimelineEntry, ...] = ()
     causes: tuple[str, ...] = ()
+    organisation: Organisation = None
 
 
 class TaskStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):

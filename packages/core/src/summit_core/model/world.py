@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Raw, Struct, field
 
-from summit_core.model.common import Key, Timestamp, Uuid
+from summit_core.model.common import Key, Organisation, Timestamp, Uuid
 from summit_core.model.entity import Entity
 from summit_core.model.operations import Advisory, Alert, Incident
 from summit_core.model.override import Override
@@ -57,4 +57,6 @@ class WorldEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a ``delete``. ``merged`` is never written: it is how an entity leaves that an operator has merged."""
     trace: str | None = None
     causes: tuple[str, ...] = ()
+    organisation: Organisation = None
+    """Also of an object that left, so that nobody else learns that it was there."""
     body: Raw = field(default_factory=_nothing)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from summit_core.model.common import Altitude, Key, Latitude, Longitude, Name, Text, Timestamp
+from summit_core.model.common import Altitude, Key, Latitude, Longitude, Name, Organisation, Text, Timestamp
 from summit_core.model.entity import EntityKind
 
 Ring = Annotated[tuple[tuple[Longitude, Latitude], ...], Meta(min_length=4, max_length=10_000)]
@@ -81,6 +81,7 @@ class Zone(ZoneDraft, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     updated_at: Timestamp
     schema: Literal["summit.zone/1"] = "summit.zone/1"
     by: Name = ""
+    organisation: Organisation = None
 
 
 class Presence(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,4 +107,5 @@ class Presence(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why, where it was not the entity that moved. The zone ``began``, ``ended``, was ``changed``, ``moved`` with its
     anchor or was ``removed``; the entity is ``gone``: expired, or out of the picture."""
     recording: Key | None = None
+    organisation: Organisation = None
     causes: tuple[str, ...] = ()

@@ -1,9 +1,8 @@
-"""The table of permissions: role by role, in one place, asked by REST and streams alike."""
+"""The table of permissions: role by role, in one place. ``decision`` asks it for REST, streams and the broker alike."""
 
 from enum import StrEnum
 
-from summit_core.errors import ForbiddenError
-from summit_core.model import Principal, Role
+from summit_core.model import Role
 
 
 class Permission(StrEnum):
@@ -17,6 +16,8 @@ class Permission(StrEnum):
     """Decide on proposed tasks."""
     ADMINISTER = "administer"
     """Make and revoke keys."""
+    ORGANISE = "organise"
+    """Make organisations; only within the default one."""
 
 
 _P = Permission
@@ -28,12 +29,3 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.DEVICE: frozenset({_P.OBSERVE}),
     Role.SERVICE: frozenset({_P.READ, _P.OBSERVE}),
 }
-
-
-def require(principal: Principal, permission: Permission) -> None:
-    """Raise :class:`ForbiddenError` unless the principal's role grants the permission."""
-    if permission not in GRANTS[principal.role]:
-        allowed = ", ".join(role for role, granted in GRANTS.items() if permission in granted)
-        raise ForbiddenError(
-            f"the role {principal.role} may not {permission}; this needs one of: {allowed}. Ask an administrator."
-        )

@@ -1,0 +1,119 @@
+"""The one decision: may this caller do this to this thing? Role x action x organisation x area, allowed or denied, and
+why. REST, the stream, the broker's permissions and the services behind the gateway all ask here (ADR 0020). Pure.
+
+What is of another organisation, or outside of all areas of the caller, does not exist for him: he is told that there is
+no such thing, exactly as if there were none.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from summit_core.errors import ForbiddenError, NotFoundError
+from summit_core.model import DEFAULT_ORGANISATION, Principal
+from summit_core.model.common import Box
+from summit_core.security.permissions import GRANTS, Permission
+from summit_core.security.places import bounds, overlap, within
+
+INSTALLATION: Final = frozenset({Permission.ORGANISE})
+"""What concerns the whole installation: only the default organisation's people may."""
+
+
+class Reason(StrEnum):
+    """Why; the first that applies, in this order."""
+
+    ROLE = "role"
+    INSTALLATION = "installation"
+    ORGANISATION = "organisation"
+    AREA = "area"
+    REACH = "reach"
+    """He sees it, but it reaches beyond his areas, so he may not change it."""
+    GRANTED = "granted"
+
+
+class Thing(NamedTuple):
+    """What is acted on: whose it is (None: the default organisation's), and its bounds (None: it has no place)."""
+
+    owner: str | None = None
+    bounds: Box | None = None
+
+    @classmethod
+    def of(cls, thing: object) -> "Thing":
+        """Of any object of the model."""
+        if isinstance(thing, Thing):
+            return thing
+        return cls(getattr(thing, "organisation", None), bounds(thing))
+
+
+class Scope(NamedTuple):
+    """What there is for a caller. Callers with equal scopes see the same, so it can be a key."""
+
+    owner: str | None
+    areas: tuple[Box, ...] = ()
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Scope":
+        return cls(principal.owner, principal.areas)
+
+    def holds(self, thing: Thing) -> bool:
+        """Whether the thing exists for the caller."""
+        return thing.owner == self.owner and self.reaches(thing.bounds)
+
+    def reaches(self, place: Box | None) -> bool:
+        """Whether a place is in sight; what has none is the whole organisation's."""
+        return not self.areas or place is None or any(overlap(area, place) for area in self.areas)
+
+    def contains(self, place: Box | None) -> bool:
+        """Whether all of a place is in one area."""
+        return not self.areas or place is None or any(within(place, area) for area in self.areas)
+
+
+class Ruling(NamedTuple):
+    """The decision, and what to tell the caller."""
+
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        return self.reason is Reason.GRANTED
+
+
+_GRANTED: Final = Ruling(Reason.GRANTED)
+
+
+def decide(principal: Principal, permission: Permission, thing: Thing | None = None) -> Ruling:
+    """Whether ``principal`` may do this, to ``thing`` where the action is on one."""
+    if permission not in GRANTS[principal.role]:
+        allowed = ", ".join(role for role, granted in GRANTS.items() if permission in granted)
+        told = f"the role {principal.role} may not {permission}; this needs one of: {allowed}. Ask an administrator."
+        return Ruling(Reason.ROLE, told)
+    if permission in INSTALLATION and principal.organisation != DEFAULT_ORGANISATION:
+        return Ruling(Reason.INSTALLATION, f"only the organisation {DEFAULT_ORGANISATION} may {permission}")
+    if thing is None:
+        return _GRANTED
+    scope = Scope.of(principal)
+    if thing.owner != scope.owner:
+        return Ruling(Reason.ORGANISATION, "there is no such thing")
+    if not scope.reaches(thing.bounds):
+        return Ruling(Reason.AREA, "there is no such thing")
+    if permission is not Permission.READ and not scope.contains(thing.bounds):
+        return Ruling(Reason.REACH, "it reaches beyond your areas; ask somebody who is responsible for all of it")
+    return _GRANTED
+
+
+def require(principal: Principal, permission: Permission, thing: object = None, *, called: str = "") -> None:
+    """Raises :class:`ForbiddenError`, or :class:`NotFoundError` for what does not exist for the caller. ``thing`` is an
+    object of the model (None where the action is on none), ``called`` the words for a thing that is not there."""
+    ruling = decide(principal, permission, None if thing is None else Thing.of(thing))
+    if ruling.allowed:
+        return
+    if ruling.reason in {Reason.ORGANISATION, Reason.AREA}:
+        raise NotFoundError(called or ruling.detail)
+    raise ForbiddenError(ruling.detail)
+
+
+def require_place(principal: Principal, thing: object) -> None:
+    """Of a thing that the caller is about to make or to move: raises :class:`ForbiddenError` where that is outside his
+    areas."""
+    if not Scope.of(principal).contains(bounds(thing)):
+        raise ForbiddenError("this lies outside of your areas; ask an administrator to widen them", field="location")
