@@ -45,7 +45,10 @@ FROM (SELECT *, 'asset-' || lpad(entity::text, 4, '0') AS key, to_char(at AT TIM
     FROM (SELECT version, entity, version * $3::bigint + entity + 1 AS seq,
             $1::timestamptz + version * $2::interval + entity * ($2::interval / $3::bigint) AS at
         FROM generate_series(0, $4::bigint - 1) AS version, generate_series(0, $3::bigint - 1) AS entity) AS moment
-    JOIN places ON source = entity % {SOURCES} AND step = (version + entity / {SOURCES} * 7) % {STEPS}) AS version"""
+    JOIN places ON source = entity % {SOURCES} AND step = (version + entity / {SOURCES} * 7) % {STEPS}) AS version
+ORDER BY seq"""
+"""Laid down in the order of the stream, as they are written: what one moment asks for lies together or not because of
+the times of the versions, not because of how the bench filled the table."""
 
 
 async def observations(connection: asyncpg.Connection, count: int, since: datetime, until: datetime) -> None:
