@@ -13,6 +13,7 @@ from summit_core.errors import SummitError, UnavailableError
 from summit_core.http.app import create_app
 from summit_core.http.client import create_session
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.tls import client_context
 from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
@@ -101,11 +102,14 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     stack.push_async_callback(bus.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
-    session = await stack.enter_async_context(create_session())
+    session = await stack.enter_async_context(create_session(client_context(settings)))
 
     store = KeyStore(pool)
     services.keys = KeyService(store, clock)
-    services.tokens = SessionTokens(settings.session_secret.get_secret_value(), clock)
+    previous = settings.session_secret_previous
+    services.tokens = SessionTokens(
+        settings.session_secret.get_secret_value(), clock, previous and previous.get_secret_value()
+    )
     services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
     services.ingest = Ingest(bus, clock)
     services.upstreams = Upstreams(session, _urls(settings), settings.service_key.get_secret_value())

@@ -68,11 +68,11 @@ def build_app(settings: FabricSettings) -> FastAPI:
             built[:] = [await _start(settings, health, stack)]
             yield
 
-    router = fabric_router(lambda: built[0], settings.service_key.get_secret_value())
-    world = world_router(lambda: built[0].world, settings.service_key.get_secret_value())
-    registry = registry_router(lambda: built[0].registry, settings.service_key.get_secret_value())
-    zones = zones_router(lambda: built[0].zones, settings.service_key.get_secret_value())
-    history = history_router(lambda: built[0].history, settings.service_key.get_secret_value())
+    router = fabric_router(lambda: built[0], settings.service_keys)
+    world = world_router(lambda: built[0].world, settings.service_keys)
+    registry = registry_router(lambda: built[0].registry, settings.service_keys)
+    zones = zones_router(lambda: built[0].zones, settings.service_keys)
+    history = history_router(lambda: built[0].history, settings.service_keys)
     return create_app(
         SERVICE,
         title="Summit OS fabric",

@@ -35,7 +35,7 @@ CellQuery = Annotated[str | None, Query(pattern=r"^[0-9a-f]{15}$")]
 CursorQuery = Annotated[str | None, Query(max_length=200)]
 
 
-def fabric_router(service: Callable[[], FabricService], key: str) -> APIRouter:
+def fabric_router(service: Callable[[], FabricService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
     def reader(request: Request) -> None:
@@ -95,7 +95,7 @@ def _add_sources(router: APIRouter, service: Callable[[], FabricService]) -> Non
         return json_response(await service().source(id))
 
 
-def _add_dead_letters(router: APIRouter, service: Callable[[], FabricService], key: str) -> None:
+def _add_dead_letters(router: APIRouter, service: Callable[[], FabricService], key: service_key.Key) -> None:
     def operator(request: Request) -> Principal:
         return _permitted(request, key, Permission.OPERATE)
 
@@ -132,7 +132,7 @@ def _add_dead_letters(router: APIRouter, service: Callable[[], FabricService], k
         return Response(status_code=204)
 
 
-def _permitted(request: Request, key: str, permission: Permission) -> Principal:
+def _permitted(request: Request, key: service_key.Key, permission: Permission) -> Principal:
     principal = service_key.caller(request.headers, key)
     require(principal, permission)
     return principal

@@ -4,25 +4,35 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 from summit_core.security.nkey import AccountKey
-from summit_core.settings import ServiceSettings
+from summit_core.settings import ServiceSettings, secret
 
 
 class FabricSettings(ServiceSettings):
     """Each line is ``SUMMIT_<NAME>``; see docs/reference/interfaces.md."""
 
-    database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+    database_url: SecretStr = secret(
+        "postgresql://user:password@host:port/name; ?sslmode=verify-full&sslrootcert=FILE where it is not loopback",
+        rotation="`ALTER ROLE` with a new password in PostgreSQL, the same into this URL, start fabric and the gateway anew",
+        breaks="nothing is recorded; observations wait in the broker until it is back",
+    )
     observation_days: int = Field(
         default=30, ge=1, le=3650, description="days that an observation is kept after it was received"
     )
     world_days: int = Field(
         default=365, ge=1, le=3650, description="days that versions of entities are kept; operations are kept for ever"
     )
-    nats_issuer_seed: SecretStr | None = Field(
-        default=None, description="seed of the account key that the broker names as issuer of its auth callout"
+    nats_issuer_seed: SecretStr | None = secret(
+        "seed of the account key that the broker names as issuer of its auth callout",
+        default=None,
+        rotation="a new seed here, its public key into the broker's configuration, reload the broker, start fabric anew",
+        breaks="no device can connect anew; those that are connected go on",
     )
     nats_device_account: str = Field(default="$G", description="the account of the broker that devices belong to")
-    nats_system_url: SecretStr | None = Field(
-        default=None, description="nats://user:password@host:port of the system account, to end connections"
+    nats_system_url: SecretStr | None = secret(
+        "nats://user:password@host:port of the broker's system account, to end connections",
+        default=None,
+        rotation="new password into the broker's users and this URL, reload the broker, start fabric anew",
+        breaks="a revoked device stays connected for an hour at most",
     )
     nats_log_file: Path | None = Field(
         default=None, description="log of the broker, to count what it dropped because a device may not publish it"

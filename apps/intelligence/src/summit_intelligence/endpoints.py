@@ -8,7 +8,7 @@ from starlette.responses import Response
 from summit_core import wire
 from summit_core.http.responses import json_response
 from summit_core.model import IncidentState
-from summit_core.security.service_key import caller
+from summit_core.security.service_key import Key, caller
 
 from summit_intelligence.service import Intelligence
 from summit_intelligence.store import OwnType, Store
@@ -23,7 +23,7 @@ class Move(Struct, frozen=True):
     reason: Annotated[str, Meta(min_length=1, max_length=1000)]
 
 
-def build_router(service_key: str) -> APIRouter:
+def build_router(service_key: Key) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["operations"])
 
     @router.post("/alerts/{key}/ack", summary="Acknowledge an alert")

@@ -42,7 +42,7 @@ def build_app(settings: Settings) -> FastAPI:
         NAME,
         title="Summit OS tasking",
         health=health,
-        routers=[build_router(settings.service_key.get_secret_value())],
+        routers=[build_router(settings.service_keys)],
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
     )

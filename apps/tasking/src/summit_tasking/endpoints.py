@@ -8,7 +8,7 @@ from starlette.responses import Response
 from summit_core import wire
 from summit_core.http.responses import json_response
 from summit_core.model import Decision, Task
-from summit_core.security.service_key import caller
+from summit_core.security.service_key import Key, caller
 
 from summit_tasking.service import Tasking
 from summit_tasking.store import Store
@@ -31,7 +31,7 @@ class Cancel(Struct, frozen=True):
     reason: Reason
 
 
-def build_router(service_key: str) -> APIRouter:
+def build_router(service_key: Key) -> APIRouter:
     router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
     @router.post("/{key}/approve", summary="Approve the plan that was seen")

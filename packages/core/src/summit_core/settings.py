@@ -12,6 +12,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from summit_core.security.service_key import ServiceKey
+from summit_core.security.tls import TlsSettings
+
 PREFIX = "SUMMIT_"
 S = TypeVar("S", bound="ServiceSettings")
 
@@ -21,20 +24,43 @@ class _FileSource(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        return (Path(path).read_text(encoding="utf-8").strip() or None if path else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in values.items() if value is not None}
 
 
-class ServiceSettings(BaseSettings):
+def secret(description: str, *, rotation: str, breaks: str, default: Any = ..., min_length: int | None = None) -> Any:
+    """A field that holds a secret, with what docs/SECRETS_MANAGEMENT.md says of it: how it is changed, and what stops
+    when it is wrong or lost. The document is written from these."""
+    extra = {"rotation": rotation, "breaks": breaks}
+    return Field(default=default, min_length=min_length, description=description, json_schema_extra=extra)
+
+
+class ServiceSettings(TlsSettings):
     """What every service needs. Apps subclass it and add their own lines."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
-    nats_url: SecretStr = Field(description="nats://user:password@host:port")
-    service_key: SecretStr = Field(min_length=20, description="the key that services show each other")
+    nats_url: SecretStr = secret(
+        "nats://user:password@host:port of the broker; tls:// where it must be encrypted",
+        rotation="new password into the broker's users and this URL, reload the broker, start the services anew",
+        breaks="the service waits for the broker and is not ready",
+    )
+    service_key: SecretStr = secret(
+        "the key that services show each other",
+        min_length=20,
+        rotation="`summit secrets rotate service_key`, start the services anew, the gateway last, then `--end`",
+        breaks="every call through the gateway to a service with another key answers 503",
+    )
+    service_key_previous: SecretStr | None = secret(
+        "the service key before this one, which is accepted too while it is rotated",
+        default=None,
+        min_length=20,
+        rotation="written by `summit secrets rotate service_key`, emptied by its `--end`",
+        breaks="nothing, outside a rotation",
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(ge=0, le=65535, description="port to listen on")
     log_level: str = Field(default="info", description="debug, info, warning or error")
@@ -44,6 +70,12 @@ class ServiceSettings(BaseSettings):
     uvicorn_reload: bool = Field(
         default=False, validation_alias="UVICORN_RELOAD", description="reload, development only"
     )
+
+    @property
+    def service_keys(self) -> ServiceKey:
+        """What other services may show us."""
+        previous = self.service_key_previous
+        return ServiceKey(self.service_key.get_secret_value(), previous and previous.get_secret_value())
 
     @field_validator("log_level")
     @classmethod

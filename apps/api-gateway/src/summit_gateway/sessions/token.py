@@ -25,29 +25,31 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionTokens:
-    """Signs with HMAC-SHA256."""
+    """Signs with HMAC-SHA256. ``previous``: the secret before this one, while it is rotated; it signs nothing new."""
 
-    def __init__(self, secret: str, clock: Clock) -> None:
+    def __init__(self, secret: str, clock: Clock, previous: str | None = None) -> None:
         self._secret = secret.encode()
+        self._believed = (self._secret, (previous or secret).encode())
         self._clock = clock
 
     def issue(self, principal: Principal) -> str:
         session = Session(key=principal.id, role=principal.role, expires=self._clock.now() + LIFETIME)
         payload = msgspec.json.encode(session)
-        return f"{_text(payload)}.{_text(self._signature(payload))}"
+        return f"{_text(payload)}.{_text(_signature(self._secret, payload))}"
 
     def read(self, token: str) -> Session:
         """Raises :class:`UnauthenticatedError` unless we signed it and it still lasts."""
         payload, signature = _parts(token)
-        if not hmac.compare_digest(signature, self._signature(payload)):
+        if not any(hmac.compare_digest(signature, _signature(one, payload)) for one in self._believed):
             raise UnauthenticatedError("the session is not one of ours; sign in again")
         session = msgspec.json.decode(payload, type=Session)
         if session.expires <= self._clock.now():
             raise UnauthenticatedError("the session has ended; sign in again")
         return session
 
-    def _signature(self, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, b"summit-session/1:" + payload, hashlib.sha256)
+
+def _signature(secret: bytes, payload: bytes) -> bytes:
+    return hmac.digest(secret, b"summit-session/1:" + payload, hashlib.sha256)
 
 
 def _text(data: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from summit_core.errors import UnavailableError, UpstreamTimeoutError
-from summit_core.http.client import Answer, call
+from summit_core.http.client import Answer, call, server_name
 from summit_core.http.context import request_id
 from summit_core.model import Principal
 from summit_core.security.service_key import PRINCIPAL_HEADER
@@ -59,7 +59,9 @@ class Upstreams:
         url = self.urls[service].rstrip("/") + target
         headers = self._headers(principal)
         try:
-            async with self.session.request(method, url, data=data, headers=headers, timeout=UNHURRIED) as response:
+            async with self.session.request(
+                method, url, data=data, headers=headers, timeout=UNHURRIED, server_hostname=server_name(url, service)
+            ) as response:
                 if response.status == 401:
                     raise UnavailableError(f"{service} cannot answer now; try again", retry_after_s=5)
                 yield response

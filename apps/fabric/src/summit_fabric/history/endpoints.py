@@ -48,7 +48,7 @@ PIECE: Final = 64 * 1024
 DAY: Final = timedelta(days=1)
 
 
-def history_router(history: Callable[[], History], key: str) -> APIRouter:
+def history_router(history: Callable[[], History], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
     def reader(request: Request) -> None:
@@ -175,7 +175,9 @@ def _add_export(router: APIRouter, history: Callable[[], History], long: asyncio
         )
 
 
-def _add_bundles(router: APIRouter, history: Callable[[], History], key: str, long: asyncio.Semaphore) -> None:
+def _add_bundles(
+    router: APIRouter, history: Callable[[], History], key: service_key.Key, long: asyncio.Semaphore
+) -> None:
     def administrator(request: Request) -> Principal:
         principal = service_key.caller(request.headers, key)
         require(principal, Permission.ADMINISTER)

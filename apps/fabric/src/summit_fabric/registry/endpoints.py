@@ -21,7 +21,7 @@ SECRET: Final = {"Cache-Control": "no-store"}
 T = TypeVar("T")
 
 
-def registry_router(service: Callable[[], RegistryService], key: str) -> APIRouter:
+def registry_router(service: Callable[[], RegistryService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for an administrator behind the call."""
     router = APIRouter(prefix="/v1/registrations", tags=["registry"])
 

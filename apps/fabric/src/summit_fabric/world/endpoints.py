@@ -23,7 +23,7 @@ FieldPath = Annotated[str, Path(pattern=r"^[a-z_]{1,40}$")]
 Why = Annotated[str, Query(max_length=1000)]
 
 
-def world_router(service: Callable[[], WorldService], key: str) -> APIRouter:
+def world_router(service: Callable[[], WorldService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
     def operator(request: Request) -> Principal:

@@ -21,7 +21,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 CursorQuery = Annotated[str | None, Query(max_length=20)]
 
 
-def zones_router(service: Callable[[], ZoneService], key: str) -> APIRouter:
+def zones_router(service: Callable[[], ZoneService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
     def reader(request: Request) -> None:

@@ -12,6 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from summit_core.observability.logs import configure_logs
+from summit_core.security.tls import server_options, watch
 from summit_core.settings import ServiceSettings
 
 OUR_LOGS: dict[str, Any] = {
@@ -39,6 +40,7 @@ def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI])
     connections, and a stream never ends by itself.
     """
     configure_logs(service, settings.log_level)
+    watch(service, settings)
     uvloop.run(_serve(settings, build))
 
 
@@ -54,6 +56,7 @@ async def _serve(settings: ServiceSettings, build: Callable[[], FastAPI]) -> Non
         http=HTTPModes.http1,
         log_access=False,
         log_dictconfig=OUR_LOGS,
+        **server_options(settings),
     )
     loop = asyncio.get_running_loop()
     _look_again(loop)

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from summit_core import wire
 from summit_core.errors import UnauthenticatedError
@@ -10,16 +11,33 @@ from summit_core.model import Principal, Role
 PRINCIPAL_HEADER = "x-summit-principal"
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceKey:
+    """The key, and while it is rotated the one before it."""
+
+    current: str = field(repr=False)
+    previous: str | None = field(default=None, repr=False)
+
+    def opens(self, token: str) -> bool:
+        """Compared in constant time with each."""
+        shown, known = token.encode(), (self.current, self.previous or self.current)
+        return any(hmac.compare_digest(shown, key.encode()) for key in known)
+
+
+Key = ServiceKey | str
+
+
 def bearer(headers: Mapping[str, str]) -> str | None:
     """The token of ``Authorization: Bearer …``, or None."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def caller(headers: Mapping[str, str], service_key: str) -> Principal:
+def caller(headers: Mapping[str, str], key: Key) -> Principal:
     """Who a service-to-service request acts for; raises :class:`UnauthenticatedError` without the right key."""
     token = bearer(headers)
-    if token is None or not hmac.compare_digest(token.encode(), service_key.encode()):
+    known = ServiceKey(key) if isinstance(key, str) else key
+    if token is None or not known.opens(token):
         raise UnauthenticatedError("this door is for services; call the gateway instead")
     stated = headers.get(PRINCIPAL_HEADER)
     if stated is None:
