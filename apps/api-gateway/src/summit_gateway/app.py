@@ -14,6 +14,7 @@ from summit_core.http.app import create_app
 from summit_core.http.client import create_session
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.tls import client_context
+from summit_core.settings import revealed
 from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
@@ -106,9 +107,8 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
 
     store = KeyStore(pool)
     services.keys = KeyService(store, clock)
-    previous = settings.session_secret_previous
     services.tokens = SessionTokens(
-        settings.session_secret.get_secret_value(), clock, previous and previous.get_secret_value()
+        settings.session_secret.get_secret_value(), clock, revealed(settings.session_secret_previous)
     )
     services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
     services.ingest = Ingest(bus, clock)

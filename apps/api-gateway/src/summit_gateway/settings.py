@@ -11,13 +11,13 @@ class GatewaySettings(ServiceSettings):
 
     database_url: SecretStr = secret(
         "postgresql://user:password@host:port/name; ?sslmode=verify-full&sslrootcert=FILE where it is not loopback",
-        rotation="`ALTER ROLE` with a new password in PostgreSQL, the same into this URL, start fabric and the gateway anew",
+        rotation="`ALTER ROLE` with a new password in PostgreSQL, the same in this URL, start fabric and gateway anew",
         breaks="keys are judged by what is remembered; the past, exports and new keys answer 503",
     )
     session_secret: SecretStr = secret(
         "signs session cookies",
         min_length=32,
-        rotation="`summit secrets rotate session_secret`, start the gateway anew, `--end` after 12 h (a session's life)",
+        rotation="`summit secrets rotate session_secret`, start the gateway anew, `--end` when sessions have ended",
         breaks="everybody who is signed in by a cookie must sign in again",
     )
     session_secret_previous: SecretStr | None = secret(

@@ -12,7 +12,7 @@ class FabricSettings(ServiceSettings):
 
     database_url: SecretStr = secret(
         "postgresql://user:password@host:port/name; ?sslmode=verify-full&sslrootcert=FILE where it is not loopback",
-        rotation="`ALTER ROLE` with a new password in PostgreSQL, the same into this URL, start fabric and the gateway anew",
+        rotation="`ALTER ROLE` with a new password in PostgreSQL, the same in this URL, start fabric and gateway anew",
         breaks="nothing is recorded; observations wait in the broker until it is back",
     )
     observation_days: int = Field(
@@ -24,7 +24,7 @@ class FabricSettings(ServiceSettings):
     nats_issuer_seed: SecretStr | None = secret(
         "seed of the account key that the broker names as issuer of its auth callout",
         default=None,
-        rotation="a new seed here, its public key into the broker's configuration, reload the broker, start fabric anew",
+        rotation="a new seed here, its public key in the broker's configuration, reload it, start fabric anew",
         breaks="no device can connect anew; those that are connected go on",
     )
     nats_device_account: str = Field(default="$G", description="the account of the broker that devices belong to")

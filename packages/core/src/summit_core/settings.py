@@ -34,7 +34,7 @@ class _FileSource(PydanticBaseSettingsSource):
 def secret(description: str, *, rotation: str, breaks: str, default: Any = ..., min_length: int | None = None) -> Any:
     """A field that holds a secret, with what docs/SECRETS_MANAGEMENT.md says of it: how it is changed, and what stops
     when it is wrong or lost. The document is written from these."""
-    extra = {"rotation": rotation, "breaks": breaks}
+    extra: dict[str, Any] = {"rotation": rotation, "breaks": breaks}
     return Field(default=default, min_length=min_length, description=description, json_schema_extra=extra)
 
 
@@ -74,8 +74,7 @@ class ServiceSettings(TlsSettings):
     @property
     def service_keys(self) -> ServiceKey:
         """What other services may show us."""
-        previous = self.service_key_previous
-        return ServiceKey(self.service_key.get_secret_value(), previous and previous.get_secret_value())
+        return ServiceKey(self.service_key.get_secret_value(), revealed(self.service_key_previous))
 
     @field_validator("log_level")
     @classmethod
@@ -94,6 +93,11 @@ class ServiceSettings(TlsSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _FileSource(settings_cls)
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """What is in it, or None."""
+    return None if secret is None else secret.get_secret_value()
 
 
 def load(settings: type[S]) -> S:

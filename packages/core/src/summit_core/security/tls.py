@@ -7,6 +7,7 @@ for loopback.
 
 import ssl
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -99,7 +100,7 @@ def watch(service: str, settings: TlsSettings) -> None:
     """Show when the certificates of this service end, as they are on disk at each look of Prometheus."""
     for name, path in ((service, settings.tls_cert_file), ("authority", settings.tls_ca_file)):
         if path is not None:
-            NOT_AFTER.labels(name=name).set_function(lambda path=path: _end(path))
+            NOT_AFTER.labels(name=name).set_function(partial(_end, path))
 
 
 def _end(path: Path) -> float:
