@@ -35,6 +35,7 @@ ACCESS: Final[dict[tuple[str, str], Access]] = {
     ("GET", "/v1/keys"): _P.ADMINISTER,
     ("POST", "/v1/keys"): _P.ADMINISTER,
     ("DELETE", "/v1/keys/{id}"): _P.ADMINISTER,
+    ("POST", "/v1/keys/{id}/rotate"): _P.ADMINISTER,
     ("POST", "/v1/observations"): _P.OBSERVE,
     ("GET", "/v1/tracks"): _P.READ,
     ("GET", "/v1/tracks/{id}"): _P.READ,

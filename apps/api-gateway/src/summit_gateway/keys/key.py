@@ -4,20 +4,28 @@ from datetime import datetime
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
-from summit_core.model import Principal, Role
-from summit_core.model.common import Timestamp
+from summit_core.model import DEFAULT_ORGANISATION, Principal, Role
+from summit_core.model.common import Box, Key, Timestamp
+from summit_core.security.permissions import Permission
+
+MAX_OVERLAP_S = 30 * 86_400
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """What is known of a key without its secret."""
+    """What is known of a key without its secret. ``scopes`` narrow the role; without them it may all that the role may.
+    ``last_used_at`` may be a minute late."""
 
     id: str
     name: str
     role: Role
+    organisation: str = DEFAULT_ORGANISATION
+    areas: tuple[Box, ...] = ()
+    scopes: tuple[Permission, ...] | None = None
     created_at: Timestamp
     created_by: str
     expires_at: Timestamp | None = None
     revoked_at: Timestamp | None = None
+    last_used_at: Timestamp | None = None
 
     def refusal(self, now: datetime) -> str | None:
         """Why the key no longer opens anything, or None."""
@@ -29,7 +37,14 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
     @property
     def principal(self) -> Principal:
-        return Principal(id=self.id, name=self.name, role=self.role)
+        return Principal(
+            id=self.id,
+            name=self.name,
+            role=self.role,
+            organisation=self.organisation,
+            areas=self.areas,
+            scopes=self.scopes,
+        )
 
 
 class StoredKey(NamedTuple):
@@ -40,10 +55,21 @@ class StoredKey(NamedTuple):
 
 
 class NewKey(Struct, frozen=True, kw_only=True):
-    """The request for a key. A device's key is named after its ``source``."""
+    """The request for a key. A device's key is named after its ``source``. Without ``organisation``: the asker's."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     role: Role
+    organisation: Key | None = None
+    areas: Annotated[tuple[Box, ...], Meta(max_length=20)] = ()
+    scopes: tuple[Permission, ...] | None = None
+    expires_at: Timestamp | None = None
+
+
+class Rotation(Struct, frozen=True, kw_only=True):
+    """The old key holds for ``overlap_s`` more; the new one lasts as long as the old one was made for, or until
+    ``expires_at``."""
+
+    overlap_s: Annotated[int, Meta(ge=0, le=MAX_OVERLAP_S)] = 86_400
     expires_at: Timestamp | None = None
 
 

@@ -64,6 +64,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     organisation: str = DEFAULT_ORGANISATION
     areas: tuple[Box, ...] = ()
     """What lies outside of all of them does not exist for him either; empty: everywhere."""
+    scopes: tuple[str, ...] | None = None
+    """The permissions that his credential is narrowed to, of those that the role grants; None: all of them."""
 
     @property
     def owner(self) -> str | None:

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """Why; the first that applies, in this order."""
 
     ROLE = "role"
+    SCOPE = "scope"
+    """The role may, but the credential was made for less."""
     INSTALLATION = "installation"
     ORGANISATION = "organisation"
     AREA = "area"
@@ -87,6 +89,9 @@ def decide(principal: Principal, permission: Permission, thing: Thing | None = N
         allowed = ", ".join(role for role, granted in GRANTS.items() if permission in granted)
         told = f"the role {principal.role} may not {permission}; this needs one of: {allowed}. Ask an administrator."
         return Ruling(Reason.ROLE, told)
+    if principal.scopes is not None and permission not in principal.scopes:
+        told = f"this credential has the scopes {', '.join(principal.scopes) or 'none'}; {permission} is not among them"
+        return Ruling(Reason.SCOPE, told)
     if permission in INSTALLATION and principal.organisation != DEFAULT_ORGANISATION:
         return Ruling(Reason.INSTALLATION, f"only the organisation {DEFAULT_ORGANISATION} may {permission}")
     if thing is None:
