@@ -38,6 +38,25 @@ it("draws one ellipse for a located hazard, and its hypotheses instead when it i
   expect(roles([entity({ location: { lat: 1, lon: 2, cov_m2: COV } })], "drone-1")).toEqual(["selected"]);
 });
 
+it("draws where along the line of a lone camera the ground lets it be, once for each stretch", () => {
+  const ranges = [
+    { near_m: 1000, far_m: 2000, probability: 0.6, hidden: 0 },
+    { near_m: 5000, far_m: 7000, probability: 0.35, hidden: 0.1 },
+  ];
+  const [seen] = hazard.bearings ?? [];
+  if (!seen) throw new Error("the hazard has bearings");
+  const alone = { ...hazard, location: undefined, bearings: [{ ...seen, azimuth_deg: 90, ranges }] };
+  const drawn = uncertainty([alone], null).features;
+  expect(drawn.map(({ properties }) => properties?.role)).toEqual(["hypothesis", "hypothesis"]);
+  const [first] = drawn;
+  if (first?.geometry.type !== "Polygon") throw new Error("not an area");
+  const east = first.geometry.coordinates[0]?.map(
+    ([lon = 0]) => (lon + 121.4) * 111_320 * Math.cos(39.8 * (Math.PI / 180)),
+  );
+  expect(Math.min(...(east ?? []))).toBeCloseTo(1000, -2);
+  expect(Math.max(...(east ?? []))).toBeCloseTo(2000, -2);
+});
+
 it("tells used bearings from outliers", () => {
   expect(bearingLines([hazard]).features.map(({ properties }) => properties?.used)).toEqual([true, false]);
 });

@@ -52,6 +52,12 @@ def bearing(
     )
 
 
+def landmark(camera: int, error_deg: float) -> Bearing:
+    """The camera measures the direction to a thing whose place is known, which is ``error_deg`` off."""
+    seen = bearing(camera, 0, SECOND, error_deg=error_deg)
+    return replace(seen, sigma_deg=0.1, landmark=FRAME.to_geodetic(*SECOND))
+
+
 def told(hazards: Hazards, bearings: Iterable[Bearing]) -> list[Entity]:
     """What is published after these bearings, as the worker does it."""
     now = START
@@ -206,7 +212,7 @@ def test_biases_are_learnt_from_confirmed_fires_and_used() -> None:
 
 def test_a_landmark_corrects_a_camera_before_any_fire() -> None:
     hazards = Hazards()
-    hazards.calibrate("cam-0", 93.0, 90.0, at=START)
+    hazards.observe(landmark(0, 3.0))
     (hazard,) = told(hazards, [bearing(0, 1, error_deg=3.0), bearing(1, 1), bearing(2, 1)])
     assert miss_m(hazard, FIRE) < 50
     assert {e.source: round(e.bias_deg or 0.0, 1) for e in hazard.bearings}["cam-0"] == pytest.approx(2.9, abs=0.2)
@@ -250,7 +256,7 @@ def test_until_it_is_settled_it_is_told_again() -> None:
 
 def test_it_goes_on_from_what_was_published() -> None:
     before, after = Hazards(), Hazards()
-    before.calibrate("cam-0", 91.0, 90.0, at=START)
+    before.observe(landmark(0, 1.0))
     published = watched(before, range(0, 121, 20), range(4), FIRE)
     encoded = [wire.decode(wire.encode(entity), Entity) for entity in published]
     after.restore(encoded)

@@ -46,6 +46,14 @@ export interface Health {
   activity?: string;
 }
 
+/** A stretch of a line of sight over the ground where what one camera sees may stand: metres from the camera. */
+export interface SightRange {
+  near_m: number;
+  far_m: number;
+  probability: number;
+  hidden: number;
+}
+
 export interface BearingEvidence {
   observation: string;
   source: string;
@@ -56,6 +64,7 @@ export interface BearingEvidence {
   observed_at: string;
   used?: boolean;
   residual_sigma?: number | null;
+  ranges?: SightRange[];
 }
 
 export interface Hypothesis {

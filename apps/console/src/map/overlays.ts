@@ -3,7 +3,7 @@
 import type { Feature, FeatureCollection, Position } from "geojson";
 import { distance } from "@/lib/format";
 import { destination, distanceM, ellipse95, ellipseRing, fromMercator, type LatLon, uncertainty95 } from "@/lib/geo";
-import type { Entity, Task, Zone } from "@/lib/model";
+import type { BearingEvidence, Entity, Task, Zone } from "@/lib/model";
 import { isFire, nameOf } from "@/lib/symbology";
 import { isOver } from "@/lib/tasks";
 import type { EntityStore } from "@/stream/entity-store";
@@ -23,11 +23,24 @@ const area = (ring: Position[], properties: Record<string, unknown>): Feature =>
   geometry: { type: "Polygon", coordinates: [ring] },
 });
 
+/** Where along the line of one camera the ground lets it be: two standard deviations of azimuth to each side. */
+function sectors(bearing: BearingEvidence, key: string): Feature[] {
+  const half = 2 * bearing.sigma_deg;
+  const across = Array.from({ length: 9 }, (_, index) => bearing.azimuth_deg + half * (index / 4 - 1));
+  return (bearing.ranges ?? []).map(({ near_m, far_m }) => {
+    const far = across.map((azimuth) => destination(bearing, azimuth, far_m));
+    const near = across.toReversed().map((azimuth) => destination(bearing, azimuth, near_m));
+    const ring: Position[] = [...far, ...near, ...far.slice(0, 1)].map(({ lon, lat }) => [lon, lat]);
+    return area(ring, { role: "hypothesis", key });
+  });
+}
+
 /** 95 % ellipse of each hazard, its hypotheses when ambiguous, and that of the selected entity. */
 export function uncertainty(entities: readonly Entity[], selected: string | null): FeatureCollection {
   const features: Feature[] = [];
   for (const entity of entities) {
     const { location } = entity;
+    features.push(...(entity.bearings ?? []).flatMap((bearing) => sectors(bearing, entity.id)));
     const role = isFire(entity) ? "hazard" : "selected";
     if (!location || (role === "selected" && entity.id !== selected)) continue;
     for (const option of entity.ambiguous ? (entity.hypotheses ?? []) : []) {

@@ -16,7 +16,7 @@ from summit_core.supervise import running
 
 from summit_fusion.checkpoint import Checkpoints
 from summit_fusion.exchange import LOOP, Exchange, Neighbours
-from summit_fusion.hazards import OWNER
+from summit_fusion.hazards import OWNER, Relief
 from summit_fusion.named import Area
 from summit_fusion.ownership import KvOwnership
 from summit_fusion.settings import FusionSettings
@@ -44,7 +44,8 @@ def build_app(settings: FusionSettings) -> FastAPI:
         kept = Checkpoints(settings.checkpoint_dir, shard) if settings.checkpoint_dir else None
         registry = await KvOwnership.open(bus) if cells else None
         area = Area(shard, cells, registry) if cells and registry else None
-        worker = Worker(mirror, WorldWriter(bus, SERVICE), SystemClock(), health, settings, kept, area)
+        relief = _relief(settings)
+        worker = Worker(mirror, WorldWriter(bus, SERVICE), SystemClock(), health, settings, kept, area, relief)
         neighbours = Neighbours(bus, settings, health)
         health.checks["shards"] = neighbours.check
 
@@ -69,6 +70,15 @@ def build_app(settings: FusionSettings) -> FastAPI:
         await bus.close()
 
     return create_app(SERVICE, title="Summit OS fusion", health=health, routers=[], lifespan=lifespan)
+
+
+def _relief(settings: FusionSettings) -> Relief | None:
+    """The ground, where an elevation model is named. Reading one takes 27 MB of libraries that nothing else needs."""
+    if not settings.elevation:
+        return None
+    from summit_fusion.terrain.elevation import Elevation  # noqa: PLC0415  (see above)
+
+    return Relief(Elevation.of(settings.elevation), settings.camera_mast_m)
 
 
 def subjects(shard: str, cells: frozenset[int] | None) -> Sequence[str]:

@@ -24,6 +24,10 @@ class FusionSettings(ServiceSettings):
     smoke_window_s: float = Field(default=300.0, gt=0, description="… and none older than this are believed")
     smoke_continuity_s: float = Field(default=180.0, gt=0, description="smoke that is not seen for so long fades")
     camera_bias_deg: float = Field(default=0.5, gt=0, le=30, description="azimuth error of a new mount, one sigma")
+    elevation: list[Path] = Field(
+        default_factory=list, description="elevation model of the cameras' area (JSON list of GeoTIFF files), metres"
+    )
+    camera_mast_m: float = Field(default=15.0, ge=0, le=500, description="how far above the ground cameras stand")
     checkpoint_dir: Path | None = Field(default=None, description="where checkpoints are kept; without it, nowhere")
     checkpoint_interval_s: float = Field(default=5.0, gt=0, description="a checkpoint is written so often")
 

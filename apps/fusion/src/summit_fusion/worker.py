@@ -19,7 +19,7 @@ from summit_core.observability.metrics import INGEST_TO_VISIBLE
 
 from summit_fusion.checkpoint import Checkpoints
 from summit_fusion.fires import Fires, Spot, is_fire
-from summit_fusion.hazards import OWNER, Hazards
+from summit_fusion.hazards import OWNER, Hazards, Relief
 from summit_fusion.metrics import CHECKPOINT_BYTES, CHECKPOINT_SECONDS, REPEATED
 from summit_fusion.named import Area, SceneState
 from summit_fusion.scans import is_target, key_of
@@ -61,6 +61,7 @@ class Worker:
         settings: FusionSettings,
         checkpoints: Checkpoints | None = None,
         area: Area | None = None,
+        relief: Relief | None = None,
     ) -> None:
         self._mirror = mirror
         self._writer = writer
@@ -81,7 +82,8 @@ class Worker:
         """Messages that waited when the last one came."""
         self._locating = asyncio.Lock()
         """Held from a bearing to the publication of what it changed, so that nothing comes between."""
-        self.hazards = Hazards(settings.hazards())
+        self._relief = relief
+        self.hazards = Hazards(settings.hazards(), relief)
         self.fires = Fires()
         self.tracks = Tracks(heartbeat_s=settings.heartbeat_s, owner=self._shard, area=area)
 
@@ -109,6 +111,7 @@ class Worker:
                 if delivery.seq <= self.position:
                     continue
                 observations = [one for one in self._concerning(delivery.data) if self._is_new(one)]
+                await self._ground_of(observations)
                 self._take_in(observations, delivery.moment)
                 self.position = delivery.seq
                 arrived += [one.received_at for one in observations if isinstance(one, Bearing) and one.received_at]
@@ -177,6 +180,15 @@ class Worker:
         self.tracks.observe(movers)
         if quiet:
             self.tracks.flush()
+
+    async def _ground_of(self, observations: Iterable[AnyObservation]) -> None:
+        """Before a camera of a new neighbourhood is heard: what is made of a bearing depends on nothing but what came
+        before it, also when it is taken in again after a crash."""
+        if self._relief is None:
+            return
+        missing = self._relief.missing((one.lat, one.lon) for one in observations if isinstance(one, Bearing))
+        if missing:
+            await asyncio.to_thread(self._relief.read, missing)
 
     async def _publish_hazards(self) -> None:
         located = self.hazards.changed(self._clock.now())

@@ -3,7 +3,7 @@
 import { Facts } from "@/kit/facts";
 import { Warning } from "@/kit/notice";
 import { MapSymbol } from "@/kit/symbol";
-import { age, bearing, capital, duration, latLon, percent, speed, words } from "@/lib/format";
+import { age, bearing, capital, distance, duration, latLon, percent, speed, words } from "@/lib/format";
 import { uncertainty95 } from "@/lib/geo";
 import type { BearingEvidence, Entity, Evidence } from "@/lib/model";
 import { appearance, mainClass, nameOf } from "@/lib/symbology";
@@ -107,8 +107,10 @@ function bearingEvidence(bearings: readonly BearingEvidence[]): Evidence[] {
   return bearings.map((item) => {
     const residual = item.residual_sigma === null || item.residual_sigma === undefined;
     const fit = residual ? "" : `, residual ${item.residual_sigma?.toFixed(1).replace("-", "−")} σ`;
+    const along = (item.ranges ?? []).map((range) => `${distance(range.near_m)} to ${distance(range.far_m)}`);
+    const where = along.length > 0 ? `, ${along.join(" or ")} away by the ground` : "";
     const used = item.used === false ? ": left out, an outlier" : "";
-    const text = `${sourceName(item.source)} sees it at ${item.azimuth_deg.toFixed(1)}° ± ${item.sigma_deg.toFixed(1)}°${fit}${used}`;
+    const text = `${sourceName(item.source)} sees it at ${item.azimuth_deg.toFixed(1)}° ± ${item.sigma_deg.toFixed(1)}°${fit}${where}${used}`;
     return { id: item.observation, kind: "bearing", text };
   });
 }

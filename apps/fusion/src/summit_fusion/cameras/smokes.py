@@ -37,6 +37,7 @@ class Sighting(msgspec.Struct, frozen=True):
     sigma_deg: float
     alt_m: float | None = None
     elevation_deg: float | None = None
+    elevation_sigma_deg: float | None = None
 
 
 class Smoke(msgspec.Struct):
@@ -157,4 +158,5 @@ def _sighting(bearing: Bearing) -> Sighting:
         sigma_deg=bearing.sigma_deg,
         alt_m=bearing.alt_m,
         elevation_deg=bearing.elevation_deg,
+        elevation_sigma_deg=bearing.elevation_sigma_deg,
     )

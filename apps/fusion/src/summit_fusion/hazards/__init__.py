@@ -2,6 +2,7 @@
 
 from summit_fusion.hazards.fire import OWNER
 from summit_fusion.hazards.hazards import Hazards
+from summit_fusion.hazards.relief import Relief
 from summit_fusion.hazards.settings import HazardSettings
 
-__all__ = ["OWNER", "HazardSettings", "Hazards"]
+__all__ = ["OWNER", "HazardSettings", "Hazards", "Relief"]

@@ -7,6 +7,7 @@ import msgspec
 from summit_core.model import Bearing, Entity
 
 from summit_fusion.cameras import Bias, Camera
+from summit_fusion.hazards.relief import Relief
 from summit_fusion.hazards.settings import HazardSettings
 from summit_fusion.hazards.watch import Watch, WatchState
 
@@ -17,13 +18,16 @@ NO_HAZARD = frozenset({"vessel", "boat", "aircraft", "drone", "vehicle", "person
 class Hazards:
     """Pure: no clock, no I/O; times come with the bearings."""
 
-    def __init__(self, settings: HazardSettings | None = None) -> None:
+    def __init__(self, settings: HazardSettings | None = None, relief: Relief | None = None) -> None:
         self._settings = settings or HazardSettings()
-        self._watches: dict[str | None, Watch] = {None: Watch(None, self._settings)}
+        self._relief = relief
+        self._watches: dict[str | None, Watch] = {None: Watch(None, self._settings, relief)}
 
     def observe(self, bearing: Bearing) -> None:
         """Take in one bearing; a repeated or older one of the same camera changes nothing."""
-        if bearing.class_ not in NO_HAZARD:
+        if bearing.landmark is not None:
+            self._watch(bearing.recording).calibrate(bearing, bearing.landmark)
+        elif bearing.class_ not in NO_HAZARD:
             self._watch(bearing.recording).observe(bearing)
 
     def changed(self, now: datetime) -> list[Entity]:
@@ -54,13 +58,6 @@ class Hazards:
             if entity.bearings and entity.id not in self._watch(entity.recording).fires:
                 self._watch(entity.recording).restore(entity)
 
-    def calibrate(
-        self, camera: str, measured_deg: float, true_deg: float, *, at: datetime, sigma_deg: float = 0.1
-    ) -> Bias:
-        """The live camera has measured a landmark of known azimuth; returns what is known of its bias now."""
-        biases = self._watch(None).biases
-        return biases.calibrate(camera, measured_deg, true_deg, at=at, sigma_deg=sigma_deg)
-
     def bias(self, camera: str) -> Bias:
         """What is known of the live camera's azimuths."""
         return self._watch(None).biases.of(camera)
@@ -80,5 +77,5 @@ class Hazards:
 
     def _watch(self, recording: str | None) -> Watch:
         if recording not in self._watches:
-            self._watches[recording] = Watch(recording, self._settings)
+            self._watches[recording] = Watch(recording, self._settings, self._relief)
         return self._watches[recording]

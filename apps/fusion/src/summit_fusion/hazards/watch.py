@@ -6,22 +6,26 @@ from itertools import chain
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from summit_core.geo import distance_m, initial_bearing_deg, wrap_angle
 from summit_core.model import Bearing, BearingEvidence, Entity, Hypothesis, Location
 
 from summit_fusion.cameras import Biases, Camera, Smoke
 from summit_fusion.cameras.bias import BiasState
 from summit_fusion.hazards.fire import ONE_CAMERA, Fire, entity_of, fire_of, new_fire, shown
+from summit_fusion.hazards.relief import Relief, ranges_of
 from summit_fusion.hazards.settings import HazardSettings
-from summit_fusion.locate import SightLine, locate
+from summit_fusion.locate import Fix, SightLine, locate
 from summit_fusion.locate.cameras import Cameras
 from summit_fusion.locate.places import distances
 from summit_fusion.locate.scene import SeenFire, scene
+from summit_fusion.terrain import sharpen
 
 NEIGHBOURS_M = 120_000.0
 """Cameras further apart never see the same fire."""
 JOIN = 9.0
 """Squared miss, against all uncertainty, within which a smoke joins a settled fire."""
+LEAST_LANDMARK_M = 50.0
 SWEEP = timedelta(seconds=2)
 
 
@@ -42,13 +46,14 @@ class WatchState(msgspec.Struct):
 class Watch:
     """Cameras, smokes, fires and biases. Pure: times come with the bearings, and ``now`` from the caller."""
 
-    def __init__(self, recording: str | None, settings: HazardSettings) -> None:
+    def __init__(self, recording: str | None, settings: HazardSettings, relief: Relief | None = None) -> None:
         self.recording = recording
         self.cameras: dict[str, Camera] = {}
         self.fires: dict[str, Fire] = {}
         self.biases = Biases(settings.bias)
         self.leaving: list[str] = []
         self._settings = settings
+        self._relief = relief
         self._touched: set[str] = set()
         self._latest: datetime | None = None
         self._heard: datetime | None = None
@@ -61,6 +66,15 @@ class Watch:
         if smoke is not None:
             self._touched.add(smoke.id)
             self._note(bearing.observed_at, bearing.received_at)
+
+    def calibrate(self, bearing: Bearing, landmark: tuple[float, float]) -> None:
+        """The camera has measured the direction to a thing whose place is known. Of what stands beside it nothing can
+        be said."""
+        if distance_m(bearing.lat, bearing.lon, *landmark) < LEAST_LANDMARK_M:
+            return
+        true = initial_bearing_deg(bearing.lat, bearing.lon, *landmark)
+        seen = bearing.azimuth_deg, true
+        self.biases.calibrate(bearing.source, *seen, at=bearing.observed_at, sigma_deg=bearing.sigma_deg)
 
     def update(self, now: datetime) -> None:
         """Believe, sort, locate and learn from what is new. Nothing new costs nothing."""
@@ -260,7 +274,7 @@ class Watch:
         fire.due = True
         if len(own) < 2:
             if fire.location is None:
-                fire.bearings = [self._shown(smoke) for smoke in own]
+                fire.bearings = [self._alone(smoke) for smoke in own]
             return
         taking_part = sorted((*own, *self._should_be(fire, own, smokes)), key=lambda smoke: smoke.source)
         fix = locate([self._line(smoke) for smoke in taking_part])
@@ -269,6 +283,7 @@ class Watch:
             fix = locate([self._line(smoke) for smoke in taking_part])
         if not fix.hypotheses:
             return
+        fix = self._over_ground(fix, taking_part)
         fire.place(fix, [self._shown(smoke) for smoke in taking_part])
         used = zip(taking_part, fix.hypotheses[0].used, strict=True)
         fire.members, fire.left_out = {}, {}
@@ -280,6 +295,21 @@ class Watch:
 
     def _shown(self, smoke: Smoke) -> BearingEvidence:
         return shown(smoke, self._line(smoke), self.biases.of(smoke.source))
+
+    def _alone(self, smoke: Smoke) -> BearingEvidence:
+        """What one camera sees that no other does: a direction, and over known ground where along it."""
+        found = self._relief.band(self._line(smoke), smoke.latest) if self._relief else None
+        if found is None:
+            return self._shown(smoke)
+        return replace(self._shown(smoke), ranges=ranges_of(found), terrain=found.reason)
+
+    def _over_ground(self, fix: Fix, smokes: list[Smoke]) -> Fix:
+        """The fix, weighed by what the ground says of those lines that it rests on."""
+        if self._relief is None:
+            return fix
+        used = [smoke for smoke, belongs in zip(smokes, fix.hypotheses[0].used, strict=True) if belongs]
+        bands = [self._relief.band(self._line(smoke), smoke.latest) for smoke in used]
+        return sharpen(fix, [one for one in bands if one is not None])
 
     def _should_be(self, fire: Fire, own: list[Smoke], smokes: dict[str, Smoke]) -> list[Smoke]:
         """Of cameras that could see the fire and report something beside it, and no fire: what they report."""
@@ -314,7 +344,7 @@ class Watch:
             smoke = smokes.get(id_)
             if smoke is not None and smoke.persistence.state == "confirmed" and id_ not in taken:
                 fire = new_fire(self.recording, [smoke])
-                fire.ambiguity, fire.bearings = ONE_CAMERA, [self._shown(smoke)]
+                fire.ambiguity, fire.bearings = ONE_CAMERA, [self._alone(smoke)]
                 fire.take_in([smoke])
                 fire.believed = True
                 self.fires[fire.key] = fire

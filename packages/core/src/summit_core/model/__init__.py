@@ -30,6 +30,7 @@ from summit_core.model.entity import (
     Overridden,
     Perimeter,
     Relation,
+    SightRange,
 )
 from summit_core.model.lineage import Lineage, LineageEdge, LineageNode
 from summit_core.model.observation import (
@@ -153,6 +154,7 @@ __all__ = [
     "Role",
     "Rotate",
     "Severity",
+    "SightRange",
     "SourceAccount",
     "Span",
     "Split",

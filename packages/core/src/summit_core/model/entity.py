@@ -54,6 +54,18 @@ class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
     activity: Text | None = None
 
 
+class SightRange(Struct, frozen=True, kw_only=True):
+    """A stretch of a camera's line of sight over the ground where what it sees may stand: metres from the camera."""
+
+    near_m: float
+    far_m: float
+    probability: Confidence
+    hidden: Confidence
+    """The part of ``probability`` on ground that the camera does not see."""
+    rise_m: float
+    """How far smoke must have risen there, at least, to be seen."""
+
+
 class BearingEvidence(Struct, frozen=True, kw_only=True):
     """One bearing that a fix was made from, or left out of (``used`` false: an outlier)."""
 
@@ -75,6 +87,10 @@ class BearingEvidence(Struct, frozen=True, kw_only=True):
     """Subtracted from what the camera measured; ``azimuth_deg`` is the result, ``sigma_deg`` holds its uncertainty."""
     bias_sigma_deg: float | None = None
     bias_note: Text = ""
+    ranges: tuple[SightRange, ...] = ()
+    """Of a thing that one camera alone sees, over known ground: together they hold 95 % of the probability."""
+    terrain: Name | None = None
+    """Why the ground says less: ``above_skyline`` (the elevation angle was left out), ``unknown_terrain``."""
 
 
 class Hypothesis(Struct, frozen=True, kw_only=True):

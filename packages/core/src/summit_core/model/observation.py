@@ -80,6 +80,8 @@ class Bearing(Observation, kw_only=True, frozen=True, tag="bearing"):
     elevation_deg: Annotated[float, Meta(ge=-90.0, le=90.0)] | None = None
     elevation_sigma_deg: Annotated[float, Meta(gt=0.0, le=90.0)] | None = None
     confidence: Confidence | None = None
+    landmark: tuple[Latitude, Longitude] | None = None
+    """What is seen there is no news but a thing whose place is known: it tells the azimuth error of the mount."""
 
 
 class Hotspot(Observation, kw_only=True, frozen=True, tag="hotspot"):
