@@ -40,8 +40,8 @@ it("draws one ellipse for a located hazard, and its hypotheses instead when it i
 
 it("draws where along the line of a lone camera the ground lets it be, once for each stretch", () => {
   const ranges = [
-    { near_m: 1000, far_m: 2000, probability: 0.6, hidden: 0 },
-    { near_m: 5000, far_m: 7000, probability: 0.35, hidden: 0.1 },
+    { near_m: 1000, far_m: 2000 },
+    { near_m: 5000, far_m: 7000 },
   ];
   const [seen] = hazard.bearings ?? [];
   if (!seen) throw new Error("the hazard has bearings");

@@ -46,14 +46,6 @@ export interface Health {
   activity?: string;
 }
 
-/** A stretch of a line of sight over the ground where what one camera sees may stand: metres from the camera. */
-export interface SightRange {
-  near_m: number;
-  far_m: number;
-  probability: number;
-  hidden: number;
-}
-
 export interface BearingEvidence {
   observation: string;
   source: string;
@@ -64,7 +56,8 @@ export interface BearingEvidence {
   observed_at: string;
   used?: boolean;
   residual_sigma?: number | null;
-  ranges?: SightRange[];
+  /** Where along the line it may stand, by the ground. */
+  ranges?: { near_m: number; far_m: number }[];
 }
 
 export interface Hypothesis {
