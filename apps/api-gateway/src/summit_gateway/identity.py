@@ -4,9 +4,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 from summit_core.errors import ForbiddenError, InternalError, SummitError, UnauthenticatedError
 from summit_core.model import Principal
+from summit_core.security.decision import Scope
 from summit_core.security.service_key import bearer
 
 from summit_gateway.keys.service import KeyService
@@ -63,7 +65,7 @@ class IdentityMiddleware:
         self._app = app
         self._services = services
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"}:
             state = scope.setdefault("state", {})
             try:
@@ -94,6 +96,11 @@ def principal_of(connection: HTTPConnection) -> Principal:
     if not isinstance(principal, Principal):
         raise InternalError("no principal on a route that needs one")
     return principal
+
+
+def scope_of(connection: HTTPConnection) -> Scope:
+    """What there is for the caller; only behind the guard."""
+    return Scope.of(principal_of(connection))
 
 
 def refusal_of(connection: HTTPConnection) -> SummitError | None:

@@ -19,6 +19,7 @@ from summit_core.model import Entity, Growth, Hotspot, Location, Perimeter
 from summit_fusion.hazards import OWNER
 from summit_fusion.hotspots import Fire, Hotspots, cluster, fires_of
 from summit_fusion.hotspots.cluster import MAX_GAP_S
+from summit_fusion.picture import organisation_in, picture_of, recording_in
 
 VIIRS_PIXEL_M: Final = 375.0
 """At nadir, for a hot spot that does not state its own."""
@@ -67,7 +68,7 @@ class Fires:
         self._ended: set[str] = set()
 
     def observe(self, spot: Hotspot) -> None:
-        region = self._regions.setdefault(spot.recording or "", _Region())
+        region = self._regions.setdefault(picture_of(spot) or "", _Region())
         region.spots.append(_spot(spot))
         region.due.add("")
 
@@ -87,7 +88,7 @@ class Fires:
     def settle(self, published: Iterable[Entity]) -> None:
         """These versions are out."""
         for fire in published:
-            region = self._regions[fire.recording or ""]
+            region = self._regions[picture_of(fire) or ""]
             region.fires[fire.id] = fire
             region.due.discard(fire.id)
 
@@ -111,7 +112,7 @@ class Fires:
         """Go on after a restart. A published fire whose spots are not known stays as it is until it is over."""
         self._regions = {recording: _Region(spots) for recording, spots in state.items()}
         for fire in published:
-            self._regions.setdefault(fire.recording or "", _Region()).fires[fire.id] = fire
+            self._regions.setdefault(picture_of(fire) or "", _Region()).fires[fire.id] = fire
         for region in self._regions.values():
             known = Counter(spot.fire for spot in region.spots)
             region.due = {
@@ -177,7 +178,7 @@ def _columns(spots: Sequence[Spot]) -> Hotspots:
     return Hotspots(lat, lon, at, scan_m, track_m, frp_mw, brightness_k, confidence, satellites)
 
 
-def _entity(members: Sequence[Spot], fire: Fire, recording: str | None, now: datetime) -> Entity:
+def _entity(members: Sequence[Spot], fire: Fire, picture: str | None, now: datetime) -> Entity:
     latest = sorted(members, key=lambda spot: (spot.at, spot.observation))[-MOST_CAUSES:]
     # the centre of a fire is somewhere on its ground: the variance of a uniform disc is its radius squared / 4
     variance = fire.area_ha * _METRES_2 / math.pi / 4.0
@@ -201,7 +202,8 @@ def _entity(members: Sequence[Spot], fire: Fire, recording: str | None, now: dat
             polygons=fire.ground.polygons(), area_ha=fire.area_ha, rate_ha_h=fire.rate_ha_h, growth=growth
         ),
         updates=fire.spots,
-        recording=recording,
+        recording=recording_in(picture),
+        organisation=organisation_in(picture),
         causes=tuple(spot.observation for spot in latest if spot.observation),
     )
 

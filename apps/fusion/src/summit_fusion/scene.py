@@ -17,6 +17,7 @@ from summit_fusion.jipda import TrackerSettings
 from summit_fusion.jipda.identity import hashed
 from summit_fusion.metrics import LATE, MERGES, REFUSED, REPLAYED, SCAN_SECONDS
 from summit_fusion.named import Area, Named, Offer, SceneState, Told, merged_into
+from summit_fusion.picture import recording_in
 from summit_fusion.profile import OWN, Profile, public_id
 from summit_fusion.scans import Report, Scans
 from summit_fusion.shards import GeoEstimate, Shard
@@ -40,11 +41,12 @@ AGAIN: Final = 20.0
 
 class Scene:
     """``tracks``: by public id. ``touched``: those with news, ``gone``: those that ended, ``handed``: those that
-    another shard shows, since somebody took note. ``area``: None is the whole world."""
+    another shard shows, since somebody took note. ``recording`` is the name of a picture. ``area``: None is the whole
+    world."""
 
     def __init__(self, recording: str | None, area: Area | None = None) -> None:
         self.recording = recording
-        self.scans = Scans(live=recording is None)
+        self.scans = Scans(live=recording_in(recording) is None)
         name = f"{area.shard if area else 'scene'} {recording or 'live'}"
         self.shard = Shard(name, area.cells if area else None, SETTINGS, ownership=area.ownership if area else None)
         self.reports: dict[int, Report] = {}

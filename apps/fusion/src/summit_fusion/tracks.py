@@ -16,6 +16,7 @@ from summit_fusion.crossing import LATER_S, heed, hold, take_over
 from summit_fusion.hotspots.rows import when
 from summit_fusion.metrics import TRACKS
 from summit_fusion.named import Area, Named, SceneState
+from summit_fusion.picture import organisation_in, picture_of, recording_in
 from summit_fusion.profile import Given, Profile
 from summit_fusion.scene import Scene
 from summit_fusion.state import MOST_SPEED_MPS, State, published
@@ -49,11 +50,11 @@ class Tracks:
 
     def observe(self, observations: Iterable[Position | Detection]) -> None:
         """Take in what one message brought."""
-        by_recording: dict[str, list[Position | Detection]] = {}
+        by_picture: dict[str, list[Position | Detection]] = {}
         for one in observations:
-            by_recording.setdefault(one.recording or "", []).append(one)
-        for recording, members in by_recording.items():
-            self.scene(recording).observe(members)
+            by_picture.setdefault(picture_of(one) or "", []).append(one)
+        for picture, members in by_picture.items():
+            self.scene(picture).observe(members)
         for scene in self.scenes.values():
             take_over(scene)
 
@@ -72,14 +73,14 @@ class Tracks:
         """New versions; call ``settle`` once they are published."""
         due = []
         count: dict[Freshness, int] = {"live": 0, "stale": 0, "lost": 0}
-        for recording, scene in self.scenes.items():
+        for picture, scene in self.scenes.items():
             for id_, named in scene.tracks.items():
                 freshness = _freshness(named, now)
                 if freshness is None:
                     continue
                 count[freshness] += 1
                 if self._is_due(id_, named, freshness, id_ in scene.touched, now):
-                    due.append(_entity(named, recording or None, freshness, now, self._owner))
+                    due.append(_entity(named, picture or None, freshness, now, self._owner))
         for name, tracks in count.items():
             TRACKS.labels(freshness=name).set(tracks)
         return due
@@ -88,7 +89,7 @@ class Tracks:
         """These versions are out; what changed meanwhile stays due."""
         for entity in entities:
             self._shown[entity.id] = entity
-            scene = self.scenes.get(entity.recording or "")
+            scene = self.scenes.get(picture_of(entity) or "")
             named = scene.tracks.get(entity.id) if scene else None
             if scene is not None and named is not None and _is_latest(entity, named):
                 scene.touched.discard(entity.id)
@@ -97,7 +98,7 @@ class Tracks:
         """Published tracks that are no more; call ``left`` once that is out."""
         ended = []
         for id_, entity in self._shown.items():
-            scene = self.scenes.get(entity.recording or "")
+            scene = self.scenes.get(picture_of(entity) or "")
             named = scene.tracks.get(id_) if scene else None
             if scene is not None and id_ in scene.merged:
                 continue  # the picture hides it, and a split needs it
@@ -113,18 +114,18 @@ class Tracks:
         """These have left the picture; recordings that are over are forgotten."""
         for id_ in ids:
             self._shown.pop(id_, None)
-        for recording, scene in list(self.scenes.items()):
+        for picture, scene in list(self.scenes.items()):
             scene.gone &= self._shown.keys()
             newest = max((named.profile.heard for named in scene.tracks.values()), default=0.0)
-            if recording and not scene.touched and _silence(newest, now) > SCENE_OVER_S:
-                del self.scenes[recording]
+            if picture and not scene.touched and _silence(newest, now) > SCENE_OVER_S:
+                del self.scenes[picture]
 
     def give_way(self, picture: Callable[[str], Entity | None]) -> None:
         """Let go of what other shards show, by the registry or in the picture; it does not leave that."""
         for scene in self.scenes.values():
             heed(scene)
         for id_, shown in list(self._shown.items()):
-            other, known = picture(id_), self.scenes.get(shown.recording or "")
+            other, known = picture(id_), self.scenes.get(picture_of(shown) or "")
             if other is None or other.owner == self._owner:
                 continue
             named = known.tracks.get(id_) if known else None
@@ -168,15 +169,15 @@ class Tracks:
         for entity in entities:
             self._shown[entity.id] = entity
             named = _named(entity)
-            scene = self.scene(entity.recording or "")
+            scene = self.scene(picture_of(entity) or "")
             if named is not None and entity.id not in scene.tracks and not state:
                 scene.add(entity.id, named)
 
-    def scene(self, recording: str) -> Scene:
-        """The live one is the one of the empty name."""
-        scene = self.scenes.get(recording)
+    def scene(self, picture: str) -> Scene:
+        """The live one of the default organisation is the one of the empty name."""
+        scene = self.scenes.get(picture)
         if scene is None:
-            scene = self.scenes[recording] = Scene(recording or None, self._area)
+            scene = self.scenes[picture] = Scene(picture or None, self._area)
         return scene
 
     def _is_due(self, id_: str, named: Named, freshness: Freshness, touched: bool, now: datetime) -> bool:
@@ -187,12 +188,12 @@ class Tracks:
             return named.profile.pinned and now - shown.updated_at > PINNED_AGAIN
         state = named.state
         if _is_latest(shown, named):
-            return _words(shown) != _words(_entity(named, shown.recording, freshness, now, self._owner))
+            return _words(shown) != _words(_entity(named, picture_of(shown), freshness, now, self._owner))
         if now - shown.updated_at >= self._heartbeat or shown.location is None:
             return True
         moved = distance_m(shown.location.lat, shown.location.lon, state.lat, state.lon)
         return moved**2 > state.variance_m2 or _words(shown) != _words(
-            _entity(named, shown.recording, freshness, now, self._owner)
+            _entity(named, picture_of(shown), freshness, now, self._owner)
         )
 
 
@@ -227,7 +228,7 @@ def _words(entity: Entity) -> tuple[object, ...]:
     return entity.label, entity.class_, entity.sources, entity.identities, tuple(entity.classes)
 
 
-def _entity(named: Named, recording: str | None, freshness: Freshness, now: datetime, owner: str) -> Entity:
+def _entity(named: Named, picture: str | None, freshness: Freshness, now: datetime, owner: str) -> Entity:
     profile, state = named.profile, named.state
     east, north = state.velocity
     cov = state.cov
@@ -260,7 +261,8 @@ def _entity(named: Named, recording: str | None, freshness: Freshness, now: date
         identities=tuple(profile.identities),
         contributions=profile.contributions(),
         updates=profile.updates,
-        recording=recording,
+        recording=recording_in(picture),
+        organisation=organisation_in(picture),
         causes=tuple(profile.causes),
     )
 

@@ -5,6 +5,7 @@ So a restart, a redelivery or a crash between two writes ends in the same object
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
@@ -45,7 +46,8 @@ class Intelligence:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._weather = WeatherLog()
+        self._weather: defaultdict[str | None, WeatherLog] = defaultdict(WeatherLog)
+        """By organisation: nobody decides by what another's station says."""
         self._lock = asyncio.Lock()
         self._settled: set[str] = set()
         """Ended incidents whose alert and advisory are known to have ended too."""
@@ -70,7 +72,7 @@ class Intelligence:
                 if observation.recording is not None:
                     continue
                 if isinstance(observation, Measurement):
-                    self._weather.add(observation)
+                    self._weather[observation.organisation].add(observation)
                 elif isinstance(observation, Detection | Hotspot | Report):
                     await self._judge_sighting(observation)
 
@@ -82,6 +84,7 @@ class Intelligence:
             alert = self._store.alert(key)
             if alert is None:
                 raise NotFoundError(f"no alert {key}")
+            require(person, Permission.OPERATE, alert, called=f"no alert {key}")
             if alert.state is AlertState.ACKNOWLEDGED:
                 return alert
             if alert.state is not AlertState.OPEN:
@@ -97,6 +100,7 @@ class Intelligence:
             incident = self._store.incidents.get(key)
             if incident is None:
                 raise NotFoundError(f"no incident {key}")
+            require(person, Permission.OPERATE, incident, called=f"no incident {key}")
             if incident.state is state:
                 return incident
             if not lifecycle.allowed(incident.state, state):
@@ -117,7 +121,7 @@ class Intelligence:
         if known and found is None:
             return  # a person has closed it; the smoke that is left does not open it again
         if found is None and hazard.location is not None:
-            found = match(hazard.class_, hazard.location, self._store.open_incidents())
+            found = match(hazard.class_, hazard.location, self._store.open_incidents(hazard.organisation))
         if found is None:
             opened = await self._put(incidents.of_hazard(hazard, now))
             log.info("incident opened", incident=opened.id, hazard=hazard.id, title=opened.title)
@@ -129,7 +133,7 @@ class Intelligence:
         if where is None or sighting.id is None or self._is_known(sighting, where):
             return
         now = self._clock.now()
-        found = match(_class_of(sighting), where, self._store.open_incidents())
+        found = match(_class_of(sighting), where, self._store.open_incidents(sighting.organisation))
         if found is not None and sighting.id not in found.causes:
             if incidents.confirms(found, sighting, where):
                 found = await self._put(incidents.confirmed(found, sighting, where, now), cause=sighting)
@@ -147,7 +151,8 @@ class Intelligence:
 
     def _is_known(self, sighting: Sighting, where: Location) -> bool:
         """Belongs to an incident that has ended since it was seen."""
-        ended = match(_class_of(sighting), where, self._store.incidents.values(), ENDED)
+        ours = [one for one in self._store.incidents.values() if one.organisation == sighting.organisation]
+        ended = match(_class_of(sighting), where, ours, ENDED)
         return ended is not None and sighting.observed_at <= ended.updated_at
 
     async def _judge_incident(self, incident: Incident, *, by: str = incidents.BY) -> None:
@@ -158,7 +163,7 @@ class Intelligence:
         hazard = self._lead(incident)
         weather = None
         if incident.location is not None:
-            weather = self._weather.at(incident.location.lat, incident.location.lon, now)
+            weather = self._weather[incident.organisation].at(incident.location.lat, incident.location.lon, now)
         worst = worse(incident.severity, severity(incident.class_, incident.state, weather)[0])
         if worst is not incident.severity:
             incident = await self._put(replace(incident, severity=worst, updated_at=now))
@@ -167,9 +172,12 @@ class Intelligence:
         if news is not None:
             await self._store.put("alerts", news, at=now)
         advisory = self._store.advisory(incidents.short_id("adv", incident.id))
-        wanted_advice = advisories.of_incident(
-            incident, hazard, weather, [d for d in self._store.devices.values() if d.kind == "asset"], now
-        )
+        assets = [
+            device
+            for device in self._store.devices.values()
+            if device.kind == "asset" and device.organisation == incident.organisation
+        ]
+        wanted_advice = advisories.of_incident(incident, hazard, weather, assets, now)
         advice = advisories.rewritten(advisory, wanted_advice, now) if advisory else wanted_advice
         if advice is not None:
             await self._store.put("advisories", advice, at=now)

@@ -55,8 +55,9 @@ class Store:
         if not self._mirror.ready.is_set():
             raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
 
-    def open_incidents(self) -> list[Incident]:
-        return [incident for incident in self.incidents.values() if is_open(incident)]
+    def open_incidents(self, organisation: str | None) -> list[Incident]:
+        """Of one organisation: nothing of another's ever belongs to them."""
+        return [one for one in self.incidents.values() if one.organisation == organisation and is_open(one)]
 
     def alert(self, key: str) -> Alert | None:
         found = self._mirror.get("alerts", key, Alert)
@@ -97,6 +98,7 @@ class Store:
             source="intelligence",
             at=at,
             causes=body.causes,
+            organisation=body.organisation,
             body=msgspec.Raw(wire.encode(body)),
         )
         seq = await self._writer.put(

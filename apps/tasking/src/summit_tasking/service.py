@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 from summit_core.clock import Clock
-from summit_core.errors import ConflictError, ErrorCode, InputError, NotFoundError
+from summit_core.errors import ConflictError, ErrorCode, ForbiddenError, InputError, NotFoundError
 from summit_core.model import (
     Approval,
     Decision,
@@ -62,7 +62,9 @@ class Tasking:
         """A person approves or rejects the very plan that they saw. The same decision again is the same answer."""
         require(person, Permission.APPROVE)
         async with self._lock:
-            task = self._task(key)
+            task = self._task(key, person, Permission.APPROVE)
+            if decision is Decision.APPROVE and tasks.proposer(task) in {person.id, person.name}:
+                raise ForbiddenError("who proposed a task may not approve it; ask another commander")
             approval_id = tasks.short_id("apr", key, plan_hash, person.id, decision.value)
             if approval_id in task.approvals:
                 return task
@@ -85,6 +87,7 @@ class Tasking:
                 plan_hash=plan_hash,
                 at=now,
                 reason=reason,
+                organisation=task.organisation,
                 causes=task.causes,  # not the task: it will name this approval among its own causes
             )
             if self._store.approval(approval_id) is None:
@@ -96,7 +99,7 @@ class Tasking:
         """A person calls the task off, at any time before its end. There is no recall message to an asset yet."""
         require(person, Permission.OPERATE)
         async with self._lock:
-            task = self._task(key)
+            task = self._task(key, person, Permission.OPERATE)
             if task.state is TaskState.CANCELLED:
                 return task
             if not allowed(task.state, TaskState.CANCELLED):
@@ -201,11 +204,12 @@ class Tasking:
     async def _put(self, task: Task) -> Task:
         return await self._store.put("tasks", task, at=task.updated_at)
 
-    def _task(self, key: str) -> Task:
+    def _task(self, key: str, person: Principal, permission: Permission) -> Task:
         self._store.check_ready()
         task = self._store.tasks.get(key)
         if task is None:
             raise NotFoundError(f"no task {key}")
+        require(person, permission, task, called=f"no task {key}")
         return task
 
 

@@ -77,6 +77,7 @@ class Store:
             source="tasking",
             at=at,
             causes=body.causes,
+            organisation=body.organisation,
             body=msgspec.Raw(wire.encode(body)),
         )
         expected = self.version(type_, body.id)

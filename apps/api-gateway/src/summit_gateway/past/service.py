@@ -76,9 +76,21 @@ async def changes(
     lines = [_line(line) for line in await frames(services, connection, types)]
     if not lines or lines[-1].op != "snapshot-end" or lines[0].server_time is None:
         raise UnavailableError("the picture of then broke off; try again", retry_after_s=1)
-    now = lines[0].server_time
+    now, owner = lines[0].server_time, principal_of(connection).owner  # nobody else's reaches him
     found = [
-        Change(one.seq, WorldEvent(id="", type=one.type, key=one.key, op="upsert", source="", at=now, body=one.body))
+        Change(
+            one.seq,
+            WorldEvent(
+                id="",
+                type=one.type,
+                key=one.key,
+                op="upsert",
+                source="",
+                at=now,
+                organisation=owner,
+                body=one.body,
+            ),
+        )
         for one in lines
         if one.op == "upsert"
     ]

@@ -13,6 +13,7 @@ from summit_core.errors import InputError
 from summit_core.http.responses import JSON, raw_list
 from summit_core.model import WORLD_TYPES, EntityKind, Freshness, WorldType
 
+from summit_gateway.identity import scope_of
 from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
 from summit_gateway.past.service import MOMENT, PastError
@@ -89,7 +90,7 @@ def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str,
                 picture, seq = await past.picture(services, request, "entities")
             except PastError as refused:
                 return refused.response
-        page = service.page(picture, "entities", tests, limit=limit, cursor=cursor)
+        page = service.page(picture, scope_of(request), "entities", tests, limit=limit, cursor=cursor)
         if as_geojson:
             return Response(service.geojson(page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
         response = _listed(page, seq)
@@ -113,7 +114,7 @@ def _operations(router: APIRouter, services: Services, type_: WorldType, allowed
             return await past.forwarded(services, request, type_)
         tests = filters.having({field: query[field] for field in allowed if field in query})
         mirror = services.picture()
-        page = service.page(mirror, type_, tests, limit=limit, cursor=cursor)
+        page = service.page(mirror, scope_of(request), type_, tests, limit=limit, cursor=cursor)
         if type_ == "zones" and GEOJSON in request.headers.get("accept", ""):
             return Response(zones_geojson(mirror, page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
         return _listed(page, mirror.seq)
@@ -125,9 +126,11 @@ def _relations(router: APIRouter, services: Services) -> None:
     @router.get(
         "/v1/entities/{id}/relations", summary="Relations of an entity, in both directions", **describe(RelatedList)
     )
-    async def relations(id: ObjectId) -> Response:
+    async def relations(request: Request, id: ObjectId) -> Response:
         mirror = services.picture()
-        return raw_list(map(wire.encode, service.relations(mirror, id)), next_cursor=None, seq=mirror.seq)
+        return raw_list(
+            map(wire.encode, service.relations(mirror, scope_of(request), id)), next_cursor=None, seq=mirror.seq
+        )
 
 
 def _single(router: APIRouter, services: Services, name: str, type_: WorldType, fixed: dict[str, str]) -> None:
@@ -137,7 +140,7 @@ def _single(router: APIRouter, services: Services, name: str, type_: WorldType, 
     async def single(request: Request, id: ObjectId) -> Response:
         if past.asked(request):
             return await past.forwarded(services, request, name, id)
-        change = service.one(services.picture(), type_, id, filters.having(fixed))
+        change = service.one(services.picture(), scope_of(request), type_, id, filters.having(fixed))
         tag = f'"{change.seq}"'
         headers = {"ETag": tag}
         if change.event.key != id:

@@ -9,8 +9,10 @@ from msgspec import Raw, Struct
 from summit_core.bus import Change, Picture
 from summit_core.errors import NotFoundError
 from summit_core.model import WORLD_TYPES, Entity, Location, WorldType
+from summit_core.security.decision import Scope, Thing
 
 from summit_gateway.picture.filters import Test
+from summit_gateway.picture.sight import in_sight
 
 MAX_LIMIT: Final = 1000
 
@@ -31,37 +33,39 @@ class Related(Struct, frozen=True, rename={"from_": "from"}):
     to: str
 
 
-def page(picture: Picture, type_: WorldType, tests: Sequence[Test], *, limit: int, cursor: str | None) -> Page:
-    """Objects that pass all tests, in the order of their keys."""
+def page(
+    picture: Picture, scope: Scope, type_: WorldType, tests: Sequence[Test], *, limit: int, cursor: str | None
+) -> Page:
+    """Objects in sight that pass all tests, in the order of their keys."""
     after = cursor or ""
     found: list[Change] = []
     for key, change in sorted(picture.changes(type_).items()):
-        if key > after and _passes(picture, type_, key, tests):
+        if key > after and in_sight(scope, picture, change) and _passes(picture, type_, key, tests):
             if len(found) == limit:
                 return Page(found, found[-1].event.key)
             found.append(change)
     return Page(found, None)
 
 
-def one(picture: Picture, type_: WorldType, key: str, tests: Sequence[Test]) -> Change:
+def one(picture: Picture, scope: Scope, type_: WorldType, key: str, tests: Sequence[Test]) -> Change:
     """An object; for an entity that is merged into another one, that one. Raises :class:`NotFoundError`."""
     found = picture.survivor(key) if type_ == "entities" else key
     change = picture.changes(type_).get(found)
-    if change is None or not _passes(picture, type_, found, tests):
+    if change is None or not in_sight(scope, picture, change) or not _passes(picture, type_, found, tests):
         raise NotFoundError(f"nothing called {key} among the {type_} of the present picture")
     return change
 
 
-def relations(picture: Picture, key: str) -> list[Related]:
+def relations(picture: Picture, scope: Scope, key: str) -> list[Related]:
     """What an entity says of others, and what others say of it, by whatever name of it that is merged."""
-    entity = one(picture, "entities", key, ()).event.key
+    entity = one(picture, scope, "entities", key, ()).event.key
     known = picture.get("entities", entity, Entity)
     names = {entity, *(known[0].merged if known else ())}
     return [
         Related(relation.kind, other.id, relation.to)
         for other in picture.all("entities", Entity)
         for relation in other.relations
-        if other.id == entity or relation.to in names
+        if (other.id == entity or relation.to in names) and scope.holds(Thing.of(other))
     ]
 
 

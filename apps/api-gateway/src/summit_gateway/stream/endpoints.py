@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from summit_core.errors import SummitError
 
 from summit_gateway.access import STREAM
-from summit_gateway.identity import principal_of, refusal_of
+from summit_gateway.identity import principal_of, refusal_of, scope_of
 from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
 from summit_gateway.past.passing import as_events, passed
@@ -53,7 +53,9 @@ def stream_router(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> AP
     )
     async def server_sent_events(request: Request) -> Response:
         reader = reader_of(request)
-        opening = opening_of(_query(request), request.headers.get("last-event-id"), text_only=True)
+        opening = opening_of(
+            _query(request), request.headers.get("last-event-id"), text_only=True, scope=scope_of(request)
+        )
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         try:
             if past.asked(request) and _is_plain(request):
@@ -73,7 +75,9 @@ def stream_router(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> AP
             if refusal is not None:
                 raise refusal
             reader = reader_of(socket)
-            opening = opening_of(_query(socket), socket.headers.get("last-event-id"), text_only=False)
+            opening = opening_of(
+                _query(socket), socket.headers.get("last-event-id"), text_only=False, scope=scope_of(socket)
+            )
             await _talk(socket, reader, await _messages(services, socket, reader, opening))
         except PastError as refused:
             await socket.close(CLOSE_CODES.get(refused.response.status_code, 1011), "as_of: refused")

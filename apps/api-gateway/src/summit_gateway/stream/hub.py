@@ -163,7 +163,8 @@ class Hub:
         after = None
         if event.op != "delete":
             after = Version(change, before.handle if before is not None else next(self._handles))
-        return Step(change.seq, key, before, after, event.reason or "deleted", before is None and not complete)
+        unknown = before is None and not complete
+        return Step(change.seq, key, before, after, event.reason or "deleted", unknown, event.organisation)
 
     def _remember(self, step: Step, recent: bool) -> None:
         if self.floor is None:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw, Struct
 from summit_core.errors import InputError, MalformedError, TooLargeError
+from summit_core.security.decision import DEFAULT_SCOPE, Scope
 
 from summit_gateway.stream import filter as filters
 from summit_gateway.stream.filter import Filter
@@ -33,7 +34,9 @@ class Ask(Struct, frozen=True):
     id: int | str | None = None
 
 
-def opening_of(query: Mapping[str, str], last_event_id: str | None, *, text_only: bool) -> Opening:
+def opening_of(
+    query: Mapping[str, str], last_event_id: str | None, *, text_only: bool, scope: Scope = DEFAULT_SCOPE
+) -> Opening:
     """Raises :class:`InputError` that names the parameter. ``text_only``: the way cannot carry binary."""
     unknown = sorted(query.keys() - set(PARAMETERS))
     if unknown:
@@ -46,7 +49,7 @@ def opening_of(query: Mapping[str, str], last_event_id: str | None, *, text_only
     binary = format_ == "binary"
     fields = fields_of(query["fields"], binary=binary) if "fields" in query else None
     wanted = filters.from_query({name: text for name, text in query.items() if name in filters.NAMES})
-    view = View(wanted, fields, binary)
+    view = View(wanted, fields, binary, scope)
     view.check()
     return Opening(view, _since_of(query.get("from") or last_event_id))
 

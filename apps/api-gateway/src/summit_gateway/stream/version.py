@@ -11,6 +11,8 @@ from msgspec import Raw, Struct
 from summit_core import wire
 from summit_core.bus import Change
 from summit_core.model import WORLD_TYPES, WorldType
+from summit_core.model.common import Box
+from summit_core.security.places import bounds
 
 from summit_gateway.stream import positions
 
@@ -41,6 +43,7 @@ class Version:
         self.key: ObjectKey = (event.type, event.key)
         self.at: datetime = event.at
         self.body = event.body
+        self.owner = event.organisation
         self.handle = handle
         self._cells: dict[int, int] = {}
 
@@ -57,6 +60,14 @@ class Version:
         """Longitude and latitude."""
         location = getattr(self.facts, "location", None)
         return None if location is None else (location.lon, location.lat)
+
+    @cached_property
+    def bounds(self) -> Box | None:
+        """Where it is, as far as areas of callers go. Of a body that is not what its type says nobody knows."""
+        try:
+            return bounds(msgspec.json.decode(self.body, type=WORLD_TYPES[self.key[0]]))
+        except msgspec.DecodeError:
+            return None
 
     @cached_property
     def record(self) -> bytes | None:
@@ -101,6 +112,8 @@ class Step:
     after: Version | None
     reason: str
     unknown: bool
+    owner: str | None = None
+    """Whose it is, also when nobody knows what was before."""
 
     @cached_property
     def may_be_move(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from summit_core import wire
 from summit_core.model import WORLD_TYPES, WorldType
+from summit_core.security.decision import DEFAULT_SCOPE, Scope
 
 from summit_gateway.stream.filter import EVERYTHING, Filter, Test, conditions
 from summit_gateway.stream.frames import Frame
@@ -17,11 +18,12 @@ from summit_gateway.stream.version import Step, Version, settled
 @dataclass(frozen=True)
 class View:
     """Clients with equal views share their frames. ``fields``: bodies have these only; ``binary``: positions do not
-    come as JSON."""
+    come as JSON. ``scope``: what there is for them at all."""
 
     filter: Filter = EVERYTHING
     fields: Fields | None = None
     binary: bool = False
+    scope: Scope = DEFAULT_SCOPE
 
     @cached_property
     def _tests(self) -> dict[WorldType, tuple[Test, ...]]:
@@ -46,7 +48,7 @@ class View:
         before, after = step.before, step.after
         if not self.filter.admits(step.key):
             return None
-        was = step.unknown if before is None else self._passes(before)
+        was = step.unknown and step.owner == self.scope.owner if before is None else self._passes(before)
         if after is None or not self._passes(after):
             reason = "filtered" if after is not None else step.reason
             return Frame(self, step.seq, step.key, "leave", True, None, reason) if was else None
@@ -71,6 +73,8 @@ class View:
         return wire.encode(frame).decode()
 
     def _passes(self, version: Version) -> bool:
+        if version.owner != self.scope.owner or (self.scope.areas and not self.scope.reaches(version.bounds)):
+            return False
         for test in self._tests[version.key[0]]:  # noqa: SIM110  (hot: a generator would cost more than most tests)
             if not test(version):
                 return False

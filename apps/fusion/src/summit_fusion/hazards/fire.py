@@ -11,6 +11,7 @@ from summit_core.model import BearingEvidence, Entity, Hypothesis, Location
 from summit_fusion.cameras import Bias, Biases, Persistence, Sighting, Smoke
 from summit_fusion.cameras.persistence import STATES, State
 from summit_fusion.locate import Fix, SightLine
+from summit_fusion.picture import organisation_in, picture_of, recording_in
 
 OWNER = "fusion"
 MAX_CAUSES = 48
@@ -22,7 +23,7 @@ class Fire(msgspec.Struct):
     """``members``: the smoke of each camera that sees it; ``left_out``: smokes that should be this fire and are not.
 
     ``settled``: three lines or more agree without doubt; new smokes join it. Until then all its smokes are sorted anew
-    with every bearing.
+    with every bearing. ``recording`` is the name of its picture.
     """
 
     key: str
@@ -112,7 +113,8 @@ def entity_of(fire: Fire, smokes: Mapping[str, Smoke], now: datetime) -> Entity:
         ambiguity=fire.ambiguity,
         hypotheses=fire.hypotheses,
         updates=fire.updates,
-        recording=fire.recording,
+        recording=recording_in(fire.recording),
+        organisation=organisation_in(fire.recording),
         causes=tuple(fire.causes),
     )
 
@@ -126,7 +128,7 @@ def fire_of(entity: Entity, biases: Biases) -> tuple[Fire, list[Smoke]]:
     pairs = list(zip(entity.bearings, smokes, strict=True))
     fire = Fire(
         entity.id,
-        entity.recording,
+        picture_of(entity),
         entity.class_ or "smoke",
         {bearing.source: smoke.id for bearing, smoke in pairs if bearing.used},
         left_out={bearing.source: smoke.id for bearing, smoke in pairs if not bearing.used},

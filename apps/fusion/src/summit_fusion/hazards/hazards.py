@@ -10,6 +10,7 @@ from summit_fusion.cameras import Bias, Camera
 from summit_fusion.hazards.relief import Relief
 from summit_fusion.hazards.settings import HazardSettings
 from summit_fusion.hazards.watch import Watch, WatchState
+from summit_fusion.picture import picture_of
 
 NO_HAZARD = frozenset({"vessel", "boat", "aircraft", "drone", "vehicle", "person", "animal", "bird"})
 """Classes of bearings that speak of something that moves."""
@@ -25,10 +26,11 @@ class Hazards:
 
     def observe(self, bearing: Bearing) -> None:
         """Take in one bearing; a repeated or older one of the same camera changes nothing."""
+        watch = self._watch(picture_of(bearing))
         if bearing.landmark is not None:
-            self._watch(bearing.recording).calibrate(bearing, bearing.landmark)
+            watch.calibrate(bearing, bearing.landmark)
         elif bearing.class_ not in NO_HAZARD:
-            self._watch(bearing.recording).observe(bearing)
+            watch.observe(bearing)
 
     def changed(self, now: datetime) -> list[Entity]:
         """The hazards that bearings or time have changed, each as its new version; call ``settle`` once they are
@@ -55,8 +57,8 @@ class Hazards:
         """Go on after a restart from the hazards as they were published; those that are known already are newer
         here."""
         for entity in entities:
-            if entity.bearings and entity.id not in self._watch(entity.recording).fires:
-                self._watch(entity.recording).restore(entity)
+            if entity.bearings and entity.id not in self._watch(picture_of(entity)).fires:
+                self._watch(picture_of(entity)).restore(entity)
 
     def bias(self, camera: str) -> Bias:
         """What is known of the live camera's azimuths."""

@@ -57,6 +57,7 @@ def of_incident(
         reasons=tuple(reasons),
         actions=() if ended else tuple(_actions(incident, weather, assets)),
         causes=(incident.id, *((weather.observation,) if weather else ())),
+        organisation=incident.organisation,
     )
 
 

@@ -62,6 +62,7 @@ def of_incident(
         acknowledged_by=known.acknowledged_by if known else None,
         timeline=known.timeline if known else (entry,),
         causes=(incident.id, *incident.causes[:63]),
+        organisation=incident.organisation,
     )
 
 
@@ -133,6 +134,7 @@ def of_silence(entity: Entity, now: datetime) -> Alert:
         evidence=(Evidence(id=entity.id, kind="silence", text=f"last heard at {since}"),),
         timeline=(TimelineEntry(at=now, what="Raised: silent", by=BY, causes=(entity.id,)),),
         causes=(entity.id,),
+        organisation=entity.organisation,
     )
 
 

@@ -62,6 +62,7 @@ def of_breach(presence: Presence, zone: Zone, entity: Entity | None, now: dateti
         ),
         timeline=(TimelineEntry(at=now, what=f"Raised: {what}"[:4000], by=BY, causes=(presence.id,)),),
         causes=(presence.id, *presence.causes),
+        organisation=presence.organisation,
     )
 
 

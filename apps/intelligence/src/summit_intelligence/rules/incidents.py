@@ -82,6 +82,7 @@ def of_hazard(hazard: Entity, now: datetime) -> Incident:
         sources=_sources(hazard),
         timeline=(entry,),
         causes=causes,
+        organisation=hazard.organisation,
     )
 
 
@@ -156,6 +157,7 @@ def of_sighting(sighting: Detection | Hotspot, where: Location, now: datetime) -
         sources=(sighting.source,),
         timeline=(entry,),
         causes=causes,
+        organisation=sighting.organisation,
     )
 
 

@@ -52,7 +52,8 @@ def propose(incident: Incident, assets: Iterable[Entity], unavailable: Mapping[s
     if target is None:
         return None
     capable = [asset for asset in assets if asset.kind == "asset" and CAPABILITY in asset.capabilities]
-    candidates = [_candidate(asset, target, unavailable) for asset in capable if asset.recording is None]
+    ours = [one for one in capable if one.recording is None and one.organisation == incident.organisation]
+    candidates = [_candidate(asset, target, unavailable) for asset in ours]
     able = [c for c in candidates if not c.obstacle and c.route is not None]
     if not able:
         return None

@@ -47,7 +47,13 @@ def proposed(
         deadline_at=until,
         timeline=(entry,),
         causes=tuple(causes),
+        organisation=incident.organisation,
     )
+
+
+def proposer(task: Task) -> str:
+    """Who wanted it; nobody decides alone."""
+    return task.timeline[0].by if task.timeline else BY
 
 
 def replanned(task: Task, proposal: Proposal, why: str, now: datetime) -> Task:

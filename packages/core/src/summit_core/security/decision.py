@@ -69,6 +69,9 @@ class Scope(NamedTuple):
         return not self.areas or place is None or any(within(place, area) for area in self.areas)
 
 
+DEFAULT_SCOPE: Final = Scope(None)
+
+
 class Ruling(NamedTuple):
     """The decision, and what to tell the caller."""
 
