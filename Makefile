@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run secrets readiness test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
+.PHONY: help setup run secrets readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -10,6 +10,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 BIN := .venv/bin
 ARGS ?=
+WITHIN ?= 30
 UNIT := apps packages
 
 help: ## Show this list
@@ -30,11 +31,26 @@ down: ## Stop a running Summit OS
 status: ## Show each service and each source
 	@$(BIN)/summit status $(ARGS)
 
-health: ## Exit 0 only if everything is ready
-	@$(BIN)/summit health $(ARGS)
+health: ## Exit 0 only if everything is ready within WITHIN=30 seconds (ARGS=--stack: the containers)
+	@$(BIN)/summit health --within $(WITHIN) $(ARGS)
 
 secrets: setup ## Make every secret that the containers need, in infra/docker/secrets (0600; again: nothing changes)
 	@$(BIN)/summit secrets init $(ARGS)
+
+stack-up: setup ## Build the containers, start them and wait until all are healthy (needs `make secrets` once)
+	@scripts/stack.sh up $(ARGS)
+
+stack-down: ## Stop the containers (ARGS=-v: delete their data too)
+	@scripts/stack.sh down $(ARGS)
+
+stack-key: ## Show the first administrator's key of the containers
+	@scripts/stack.sh key
+
+stack-test: setup ## Build, start, break and watch the containers for real; SKIPPED where no engine can be had
+	$(BIN)/pytest tests/stack -s --basetemp="$$(mktemp -d)/stack" $(ARGS)
+
+pin-images: ## Write the digests of the base images into .env (needs a registry)
+	@scripts/pin_images.sh
 
 test: setup ## Run the unit tests of Python and of the console
 	$(BIN)/pytest $(UNIT) $(ARGS)

@@ -1,15 +1,20 @@
 """The store against the real PostgreSQL: migrations are repeatable, batches idempotent, a lost server is survived."""
 
 import asyncio
+import json
+import os
 import struct
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
 from summit_core.ids import new_id
 from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates, insert_new
 from summit_core.store import pool as pool_module
-from summit_core.store.migrate import check_revision, main, migrate
+from summit_core.store.migrate import check_revision, migrate
 
 COLUMNS = ("id", "at", "door", "subject", "code", "message", "size", "payload")
 
@@ -86,11 +91,27 @@ async def test_a_connection_that_comes_back_in_a_transaction_is_out_of_it(databa
     await pool.close()
 
 
-def test_a_database_that_cannot_be_reached_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUMMIT_DATABASE_URL", "postgresql://user:S3CRETVALUE@127.0.0.1:1/none")
-    with pytest.raises(SystemExit, match="cannot migrate the database that SUMMIT_DATABASE_URL names") as caught:
-        main()
-    assert "S3CRETVALUE" not in str(caught.value)
+def test_the_job_says_in_one_json_line_why_it_cannot(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://user:S3CRETVALUE@127.0.0.1:1/none\n")
+    for setting in ({"SUMMIT_DATABASE_URL_FILE": str(tmp_path / "url")}, {}):
+        code, lines = job(setting)
+        assert (code, len(lines), lines[0]["level"]) == (1, 1, "error")
+        assert "SUMMIT_DATABASE_URL" in lines[0]["event"]
+        assert "S3CRETVALUE" not in str(lines)
+
+
+def test_skipping_migrations_is_a_choice_that_is_logged() -> None:
+    code, lines = job({"FABRIC_SKIP_MIGRATIONS": "true"})
+    assert (code, [line["level"] for line in lines]) == (0, ["warning"])
+    assert job({"FABRIC_SKIP_MIGRATIONS": "false"})[0] == 1
+
+
+def job(settings: dict[str, str]) -> tuple[int, list[dict[str, str]]]:
+    """Exit code and log of the migration as the process that it is in production."""
+    command = [sys.executable, "-m", "summit_core.store.migrate"]
+    ended = subprocess.run(command, env={"PATH": os.environ["PATH"]} | settings, capture_output=True, check=False)
+    assert ended.stderr == b""
+    return ended.returncode, [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 OBSERVED = ("id", "t", "received_at", "source", "kind", "body")

@@ -5,13 +5,16 @@ import sys
 from pathlib import Path
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
-from summit_core.observability.logs import redact
+from summit_core.observability.logs import configure_logs, redact
 from summit_core.store.pool import Pool
+
+log = structlog.get_logger(__name__)
 
 
 def config(url: str) -> Config:
@@ -44,14 +47,35 @@ async def check_revision(pool: Pool) -> str | None:
 
 
 def main() -> None:
-    url = os.environ.get("SUMMIT_DATABASE_URL")
-    if not url:
-        sys.exit("SUMMIT_DATABASE_URL is not set; set it to the database to migrate")
+    """The job: exits 0 when the database is at our revision or ``FABRIC_SKIP_MIGRATIONS`` says to leave it, else 1.
+
+    Its URL is ``SUMMIT_DATABASE_URL``, or stands in the file that ``SUMMIT_DATABASE_URL_FILE`` names.
+    """
+    configure_logs("migrate")
+    if os.environ.get("FABRIC_SKIP_MIGRATIONS", "false").strip().lower() in {"true", "1", "yes"}:
+        log.warning("FABRIC_SKIP_MIGRATIONS is set: the database is left as it is; services refuse another revision")
+        return
+    reason = _failure()
+    if reason:
+        log.error("cannot migrate the database that SUMMIT_DATABASE_URL names", reason=reason)
+        sys.exit(1)
+    log.info("the database is at the revision of this version", revision=newest_revision())
+
+
+def _failure() -> str | None:
     try:
-        migrate(url)
-    except (OSError, asyncpg.PostgresError, SQLAlchemyError) as error:
-        reason = redact(" ".join(str(error).split())) or type(error).__name__
-        sys.exit(f"cannot migrate the database that SUMMIT_DATABASE_URL names: {reason}")
+        migrate(_url())
+    except (OSError, ValueError, asyncpg.PostgresError, SQLAlchemyError) as error:
+        return redact(" ".join(str(error).split())) or type(error).__name__
+    return None
+
+
+def _url() -> str:
+    path = os.environ.get("SUMMIT_DATABASE_URL_FILE")
+    url = Path(path).read_text(encoding="utf-8").strip() if path else os.environ.get("SUMMIT_DATABASE_URL")
+    if not url:
+        raise ValueError("it is not set; set it, or SUMMIT_DATABASE_URL_FILE, to the database to migrate")
+    return url
 
 
 if __name__ == "__main__":
