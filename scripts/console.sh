@@ -14,7 +14,7 @@ if ! stamped node_modules/.stamp "$packages"; then
   echo "$packages" >node_modules/.stamp
 fi
 
-sources=$(hash_of .)
+sources=$(hash_of . ':!Dockerfile' ':!nginx.conf')
 if ! stamped out/.stamp "$sources"; then
   echo "setup: building the console" >&2
   npm run --silent build >&2
