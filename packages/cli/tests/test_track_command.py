@@ -75,6 +75,16 @@ def test_bad_lines_are_named_and_cost_no_good_one(tmp_path: Path) -> None:
     assert len(pictures[-1]["tracks"]) == 2
 
 
+def test_a_time_that_is_no_part_of_the_recording_is_named_and_makes_no_pictures(tmp_path: Path) -> None:
+    absurd = [detection(1000, 1e12, 0.0, 0.0), detection(1001, -1e12, 0.0, 0.0)]
+    result, pictures = run(tmp_path, [*two_targets(), *absurd])
+    assert result.exit_code == 1
+    assert "id 1000: t is 1e+12 s" in result.output and "id 1001" in result.output
+    assert len(pictures) == 19
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert (summary["detections"], summary["rejected"]) == (40, 2)
+
+
 def test_no_detections_is_an_empty_picture(tmp_path: Path) -> None:
     result, pictures = run(tmp_path, [])
     assert result.exit_code == 0, result.output

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from bus_harness import NOW, Server, connected, entity, running, until
+from nats.js.api import AckPolicy, ConsumerConfig
 from summit_core.bus import Delivery, Mirror, Put, WorldWriter, consume
 from summit_core.bus.consumer import MAX_BYTES
 from summit_core.bus.room import make_room
@@ -157,3 +158,41 @@ async def test_a_stream_that_refuses_when_full_makes_way_only_for_what_its_reade
         assert filled // 2 - 2 <= again <= filled // 2 + 2
         await make_room(bus, INGEST, "worker")  # only the rest of the first filling may go
         assert (await bus.jetstream.stream_info(INGEST)).state.first_seq <= filled + 1
+
+
+async def test_room_is_made_only_behind_every_durable_until_the_stream_is_nearly_full(nats_url: str) -> None:
+    """Further shards of fusion read the observations too; nobody names them to the one who makes room."""
+    async with connected(nats_url) as bus:
+        config = (await bus.jetstream.stream_info(INGEST)).config
+        await bus.jetstream.update_stream(replace(config, max_bytes=100_000))
+        health, seen, data = HealthMonitor(), list[int](), bytes(1_000)
+
+        async def handler(deliveries: list[Delivery]) -> None:
+            seen.extend(delivery.seq for delivery in deliveries)
+
+        async def first_kept() -> int:
+            await make_room(bus, INGEST, "recorder")
+            return (await bus.jetstream.stream_info(INGEST)).state.first_seq
+
+        quiet = ConsumerConfig(durable_name="elsewhere", filter_subjects=["observations.hotspot"])
+        slow = ConsumerConfig(durable_name="shard-2", ack_policy=AckPolicy.ALL, filter_subjects=["observations.report"])
+        for consumer in (quiet, slow):
+            await bus.jetstream.add_consumer(INGEST, consumer)
+        for _ in range(70):
+            await bus.publish("observations.report", data)
+        async with running("recorder", lambda: consume(bus, INGEST, "recorder", handler, health), health):
+            await until(lambda: len(seen) == 70)
+            async with asyncio.timeout(15):
+                while (await bus.jetstream.consumer_info(INGEST, "recorder")).num_ack_pending:  # noqa: ASYNC110  (as until)
+                    await asyncio.sleep(0.01)
+            assert await first_kept() == 1, "shard-2 has seen nothing yet"
+            subscription = await bus.jetstream.pull_subscribe_bind("shard-2", stream=INGEST)
+            for message in await subscription.fetch(20):
+                await message.ack_sync()
+            assert await first_kept() == 21
+            with suppress(UnavailableError):
+                while True:
+                    await bus.publish("observations.report", data)
+            async with asyncio.timeout(15):
+                while await first_kept() == 21:  # noqa: ASYNC110  (as until)
+                    await asyncio.sleep(0.01)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN_EVERY_S = 1.0
 NEAR_ZERO_S = 3600.0
+LONGEST_S = 14 * 86_400.0
 PRESETS = ("auto", "default", "aircraft", "vehicle", "vessel", "harbour")
 
 
@@ -138,6 +139,23 @@ def _period(found: "list[Detection]", scenario: "Scenario") -> tuple[float, floa
     return begin, max((one.t for one in found), default=0.0) if scenario.dur is None else begin + scenario.dur
 
 
+def _without_strays(found: "list[Detection]", tally: Tally) -> "list[Detection]":
+    """Without times that are no part of the recording: one of them would make a picture a second until then."""
+    if not found:
+        return found
+    middle = sorted(one.t for one in found)[len(found) // 2]
+    near = [one for one in found if abs(one.t - middle) <= LONGEST_S / 2]
+    for one in (one for one in found if not abs(one.t - middle) <= LONGEST_S / 2):
+        tally.rejected += 1
+        days = LONGEST_S / 86_400
+        click.echo(
+            f"id {one.id}: t is {one.t:g} s, half of the others are before or after {middle:g} s; "
+            f"correct it, or cut a recording of more than {days:g} days",
+            err=True,
+        )
+    return near
+
+
 def _read(lines: IO[bytes], tally: Tally) -> "list[Detection]":
     from summit_core.errors import InputError
 
@@ -150,7 +168,7 @@ def _read(lines: IO[bytes], tally: Tally) -> "list[Detection]":
             click.echo(f"line {number}: {one.detail}", err=True)
         else:
             found.append(one)
-    return found
+    return _without_strays(found, tally)
 
 
 def _track_all(

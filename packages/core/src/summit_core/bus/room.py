@@ -18,18 +18,31 @@ LOOK_EVERY_S: Final = 5.0
 
 
 async def make_room(bus: Bus, stream: str, *readers: str) -> None:
-    """When the stream is half full, remove the older half of its messages, as far as all readers have acknowledged it.
+    """When the stream is half full, remove the older half of its messages, as far as all readers have acknowledged it:
+    those that are named, which must have run, and every other durable that there is, such as further shards of fusion.
     Nearly full, the first reader alone counts: it is the one that holds the messages elsewhere, and that the others are
-    behind must not shut the door."""
+    behind, or were taken out of service and left here, must not shut the door."""
     info = await bus.jetstream.stream_info(stream)
     state, limit = info.state, info.config.max_bytes or 0
     if state.bytes <= FULL_FROM * limit:
         return
-    counted = readers[:1] if state.bytes > NEARLY_FULL * limit else readers
-    floor = min([await acknowledged(bus, stream, reader) for reader in counted])
+    nearly_full = state.bytes > NEARLY_FULL * limit
+    floor = min([await acknowledged(bus, stream, reader) for reader in readers[: 1 if nearly_full else None]])
+    if not nearly_full:
+        floor = min(floor, await _others(bus, stream, readers, state.last_seq))
     middle = (state.first_seq + state.last_seq) // 2
     if floor >= state.first_seq:
         await bus.jetstream.purge_stream(stream, seq=min(middle, floor) + 1)
+
+
+async def _others(bus: Bus, stream: str, named: Sequence[str], last: int) -> int:
+    """Up to where every durable that is not named has acknowledged what concerns it."""
+    floors = [last]
+    for info in await bus.jetstream.consumers_info(stream):
+        idle = not info.num_pending and not info.num_ack_pending  # its filter has let nothing newer through
+        if info.config.durable_name and info.name not in named and not idle:
+            floors.append((info.ack_floor.stream_seq if info.ack_floor else None) or 0)
+    return min(floors)
 
 
 async def keep_room(bus: Bus, readers: Mapping[str, Sequence[str]], health: HealthMonitor, name: str) -> None:
