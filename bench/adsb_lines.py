@@ -114,7 +114,14 @@ def write(folder: Path, path: Path, harm: Harm, window: Window, seed: int) -> di
     places = np.concatenate([part.place for part in found])
     side = float(np.ptp(places, axis=0).max())
     sensor = {"name": SENSOR, "period": harm.every_s, "offset": 0.0, "pd": 1.0 - harm.drop, "clutter_density": 0.0}
-    meta = {"n": len(found), "L": side, "dur": window.length_s, "pd": 1.0 - harm.drop, "seed": seed, "ndet": len(seen)}
+    meta: dict[str, object] = {
+        "n": len(found),
+        "L": side,
+        "dur": window.length_s,
+        "pd": 1.0 - harm.drop,
+        "seed": seed,
+        "ndet": len(seen),
+    }
     meta["sensors"] = [sensor]
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (("detections", lines), ("labels", labels), ("truth", truth)):

@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -61,7 +61,8 @@ class Crowd:
 
     def at(self, seconds: float) -> Floats:
         step = min(int(2 * seconds), len(self.places) - 2)
-        return self.places[step] + (2 * seconds - step) * (self.places[step + 1] - self.places[step])
+        here, there = self.places[step], self.places[step + 1]
+        return np.asarray(here + (2 * seconds - step) * (there - here))
 
     def _scan(self, random: Any, at: float, sensor: str, sigma: float, key: int, half: float) -> GeoScan:
         truth = self.at(at)
@@ -231,17 +232,21 @@ def overhead(place: tuple[float, float], targets: int, seconds: int) -> dict[str
         for scan in crowd.scans
     ]  # fmt: skip
     bare_ms, late_ms = costs(bare.step, planar), costs(late.take, planar)
-    shard_ms, marks, data = costs(shard.take, crowd.scans), [time.process_time()], b""
-    for act in (lambda: shard.estimates(shard.clock), shard.changed, shard.state):
-        data = act()
+    shard_ms, marks, state = costs(shard.take, crowd.scans), [time.process_time()], list[bytes]()
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: shard.estimates(shard.clock),
+        shard.changed,
+        lambda: state.append(shard.state()),
+        lambda: Shard.restore(state[0]),
+    )
+    for act in acts:
+        act()
         marks.append(time.process_time())
-    Shard.restore(data)
-    marks.append(time.process_time())
     steps = dict(zip(("estimates_ms", "changed_ms", "state_ms", "restore_ms"), np.diff(marks) * 1e3, strict=True))
     figures = {
         "tracks": bare.tracks.count, "bare_scan_ms": bare_ms.mean(), "late_scan_ms": late_ms.mean(),
         "shard_scan_ms": shard_ms.mean(), "shard_scan_p99_ms": float(np.quantile(shard_ms, 0.99)),
-        "ratio": shard_ms.mean() / bare_ms.mean(), "state_mb": len(data) / 1e6,
+        "ratio": shard_ms.mean() / bare_ms.mean(), "state_mb": len(state[0]) / 1e6,
     }  # fmt: skip
     return {name: round(float(value), 2) for name, value in (figures | steps).items()}
 

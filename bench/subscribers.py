@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -118,6 +119,10 @@ def _run(gateway: str, key: str, queries: list[str], pipe: Connection) -> None:
     asyncio.run(_serve(gateway, key, queries, pipe))
 
 
+def _itself(one: _Subscriber) -> _Subscriber:
+    return one
+
+
 async def _serve(gateway: str, key: str, queries: list[str], pipe: Connection) -> None:
     loop, parts = asyncio.get_running_loop(), urlsplit(gateway)
     ages: list[float] = []
@@ -130,7 +135,7 @@ async def _serve(gateway: str, key: str, queries: list[str], pipe: Connection) -
         ).encode()
         ready = asyncio.Event()
         one = _Subscriber(request, ready.set, ages if number % 20 == 0 else None)
-        await loop.create_connection(lambda one=one: one, parts.hostname, parts.port)
+        await loop.create_connection(partial(_itself, one), parts.hostname or "", parts.port or 80)
         everybody.append(one)
         async with asyncio.timeout(10):
             await ready.wait()

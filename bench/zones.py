@@ -28,7 +28,7 @@ from summit_core.bus import Delivery
 from summit_core.clock import SystemClock
 from summit_core.geo import LocalFrame
 from summit_core.ids import new_id
-from summit_core.model import Entity, Location, WorldEvent, Zone
+from summit_core.model import Entity, Location, WorldEvent, WorldType, Zone
 from summit_core.observability.health import HealthMonitor
 from summit_fabric.zones.presence import Held, Seen, Watch
 from summit_fabric.zones.worker import ZoneWorker
@@ -100,7 +100,7 @@ def make_zone(random: np.random.Generator, number: int) -> Zone:
     return wire.decode(wire.encode(stated), Zone)
 
 
-def delivery(type_: str, key: str, body: object, seq: int, at: datetime) -> Delivery:
+def delivery(type_: WorldType, key: str, body: object, seq: int, at: datetime) -> Delivery:
     event = WorldEvent(id=new_id(), type=type_, key=key, op="upsert", source="b", at=at, body=Raw(wire.encode(body)))
     reply = f"$JS.ACK.WORLD.bench.1.{seq}.{seq}.{int(at.timestamp() * 1e9)}.0"
     return Delivery(f"world.{type_}.{key}", wire.encode(event), reply)
@@ -132,7 +132,8 @@ def updates(random: np.random.Generator, entities: int, number: int, first: int)
 
 async def measure_cost(entities: int, zones: int, number: int) -> dict[str, float]:
     random = np.random.default_rng(1)
-    nothing, writer = Nothing(), Writer()
+    nothing: Any = Nothing()
+    writer: Any = Writer()
     worker = ZoneWorker(nothing, nothing, writer, SystemClock(), HealthMonitor())
     watch = worker.watch = Watch()
     drawn = [make_zone(random, index) for index in range(zones)]
