@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.consumer import Handler
+from summit_core.bus.fill import keep_measuring
 from summit_core.bus.room import keep_room
 from summit_core.bus.streams import DEADLETTERS, INGEST, LINKS, OBSERVATIONS, WORLD
 from summit_core.clock import SystemClock
@@ -17,6 +18,7 @@ from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
+from summit_fabric import depth
 from summit_fabric.books import Books
 from summit_fabric.deadletters import DeadLetters
 from summit_fabric.decoded import Decoded
@@ -47,6 +49,7 @@ from summit_fabric.zones.endpoints import zones_router
 
 SERVICE = OWNER
 ROOM = "fabric-room"
+FILL = "fabric-fill"
 HELD_ELSEWHERE_BY = {
     INGEST: (VALIDATOR,),
     LINKS: (STATUSES, "fabric-links"),
@@ -99,6 +102,8 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     loops = _loops(bus, health, mirror, keeper, recorder, Validator(bus, decoded))
     silence = Silence(books, keeper, clock)
     loops[SILENCE] = lambda: silence.watch(health, pool)
+    loops[FILL] = lambda: keep_measuring(bus, health, FILL)
+    loops[depth.TIMER] = lambda: depth.keep_measuring(pool, health)
     loops[PARTITIONS] = lambda: partitions.watch(health)
     world = WorldService(WorldStore(mirror, WorldWriter(bus, OWNER)), clock)
     upkeep = Upkeep(world, clock)

@@ -8,10 +8,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from summit_core.http.context import set_request_id
 from summit_core.ids import new_id
+from summit_core.observability.bounded import OTHER
 from summit_core.observability.metrics import HTTP_DURATION, HTTP_REQUESTS
 
 REQUEST_ID_HEADER = b"x-request-id"
 STREAM_ROUTE = "/v1/stream"
+PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+UNTIMED = PROBES | {STREAM_ROUTE}
+"""A stream lasts as long as the client looks and probes are no work: neither says anything about latency."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may send any word as a method; only these get a series of their own."""
 _acceptable = re.compile(rb"^[A-Za-z0-9\-]{8,64}$")
 log = structlog.get_logger(__name__)
 
@@ -48,10 +54,11 @@ class RequestMiddleware:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        HTTP_REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
-        if route != STREAM_ROUTE:  # it lasts as long as the client looks, which says nothing about latency
-            HTTP_DURATION.labels(self._service, scope["method"], route).observe(seconds)
-        if route not in {"/livez", "/readyz", "/metrics"}:
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        HTTP_REQUESTS.labels(self._service, method, route, str(status)).inc()
+        if route not in UNTIMED:
+            HTTP_DURATION.labels(self._service, method, route).observe(seconds)
+        if route not in PROBES:
             log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 

@@ -12,6 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from summit_core.observability.logs import configure_logs
+from summit_core.observability.process import measure_process
 from summit_core.security.tls import server_options, watch
 from summit_core.settings import ServiceSettings
 
@@ -41,11 +42,12 @@ def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI])
     """
     configure_logs(service, settings.log_level)
     watch(service, settings)
-    uvloop.run(_serve(settings, build))
+    uvloop.run(_serve(service, settings, build))
 
 
-async def _serve(settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
+async def _serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
     app = build()
+    measure_process(service, app.version)
     gc.freeze()  # code and wiring live for ever: nothing to look through again and again
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     server = Server(

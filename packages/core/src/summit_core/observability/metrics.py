@@ -8,6 +8,12 @@ HTTP_REQUESTS = Counter("http_requests_total", "HTTP requests answered", ["servi
 HTTP_DURATION = Histogram(
     "http_request_duration_seconds", "Time to answer", ["service", "method", "route"], buckets=LATENCY_BUCKETS
 )
+BUILD = Gauge("summit_build_info", "1; the labels say what runs", ["service", "version", "python"])
+LOOP_LAG = Histogram(
+    "summit_event_loop_lag_seconds",
+    "How late a timer of the event loop came, seconds",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
+)
 LOOP_FAILURES = Counter("summit_loop_failures_total", "Times a consumer or timer loop failed", ["loop"])
 RECEIVED = Counter("summit_observations_received_total", "Observations that arrived", ["door"])
 ACCEPTED = Counter("summit_observations_accepted_total", "Observations that passed validation", ["door"])
@@ -16,6 +22,14 @@ STORED = Counter("summit_observations_stored_total", "Observations written to Po
 DUPLICATE = Counter("summit_observations_duplicate_total", "Observations that were stored already")
 CONSUMED = Counter("summit_messages_consumed_total", "Messages taken from a stream", ["consumer"])
 LAG = Gauge("summit_consumer_lag_messages", "Messages that wait for a consumer", ["consumer"])
+PENDING = Gauge(
+    "summit_stream_pending_messages",
+    "Messages that wait for a durable consumer, as the broker says",
+    ["stream", "consumer"],
+)
+STREAM_MESSAGES = Gauge("summit_stream_messages", "Messages in a stream", ["stream"])
+STREAM_BYTES = Gauge("summit_stream_bytes", "Size of a stream", ["stream"])
+STREAM_LIMIT = Gauge("summit_stream_limit_bytes", "Size at which a stream is full", ["stream"])
 WORLD_EVENTS = Counter("summit_world_events_total", "Changes of the world model published", ["type"])
 UNREADABLE = Counter("summit_world_events_unreadable_total", "World events that could not be decoded")
 INGEST_TO_VISIBLE = Histogram(

@@ -5,12 +5,16 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 from asyncpg import pool as asyncpg_pool
+from prometheus_client import Gauge
 
 Pool: TypeAlias = asyncpg.Pool
 GOOD_FOR_S: Final = 0.1
 """A connection that answered so lately is not asked again: no server restarts in that time."""
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What a query on a connection whose server has gone may raise; which of them is a matter of timing."""
+POOL_LIMIT = Gauge("summit_postgres_pool_limit", "Connections that the pool may open")
+POOL_OPEN = Gauge("summit_postgres_pool_open", "Connections that are open")
+POOL_IDLE = Gauge("summit_postgres_pool_idle", "Open connections that nobody uses")
 
 
 class StaleConnectionError(ConnectionError):
@@ -52,7 +56,7 @@ class _CheckedPool(asyncpg_pool.Pool):  # type: ignore[misc]  # asyncpg ships no
 
 async def create_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
     """A pool that opens its connections when first needed, so a service starts while the database is still away."""
-    return await _CheckedPool(
+    pool = await _CheckedPool(
         url,
         connection_class=_Connection,
         record_class=asyncpg.Record,
@@ -69,6 +73,10 @@ async def create_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
         command_timeout=30.0,
         server_settings={"application_name": name, "jit": "off"},
     )
+    POOL_LIMIT.set(max_size)
+    POOL_OPEN.set_function(pool.get_size)
+    POOL_IDLE.set_function(pool.get_idle_size)
+    return pool
 
 
 async def _check(connection: _Connection) -> None:
