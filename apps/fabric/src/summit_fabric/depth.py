@@ -15,7 +15,7 @@ DEPTH = Gauge("summit_dead_letters", f"Dead letters kept, at most {COUNTED} are 
 
 
 async def measure(pool: Pool) -> None:
-    DEPTH.set(await pool.fetchval(f"SELECT count(*) FROM (SELECT 1 FROM dead_letters LIMIT {COUNTED}) AS some"))
+    DEPTH.set(await pool.fetchval(f"SELECT count(*) FROM (SELECT 1 FROM dead_letters LIMIT {COUNTED}) AS counted"))
 
 
 async def keep_measuring(pool: Pool, health: HealthMonitor) -> None:
