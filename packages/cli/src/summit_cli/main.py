@@ -23,6 +23,7 @@ _COMMANDS: Final = (
     "export",
     "bundle",
     "secrets",
+    "certs",
 )
 
 _SAME: Final = {"source": "device"}
