@@ -99,11 +99,13 @@ def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
 async def _start(services: Services, settings: GatewaySettings, stack: AsyncExitStack) -> None:
     """Connect, and start the loops; everything is stopped in the reverse order."""
     health, clock = services.health, services.clock
-    services.bus = bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE)
+    services.bus = bus = await Bus.connect(
+        settings.nats_url.get_secret_value(), name=SERVICE, tls=client_context(settings)
+    )
     stack.push_async_callback(bus.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
-    session = await stack.enter_async_context(create_session(client_context(settings)))
+    session = await stack.enter_async_context(create_session(tls))
 
     store = KeyStore(pool)
     services.keys = KeyService(store, clock)

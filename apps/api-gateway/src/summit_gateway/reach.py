@@ -20,7 +20,5 @@ def may_make(by: Principal, organisation: str | None) -> str:
     require_full(by)
     wanted = organisation or by.organisation
     if not oversees(by, wanted):
-        raise ForbiddenError(
-            f"you may make none for {wanted}, only for your own organisation", field="organisation"
-        )
+        raise ForbiddenError(f"you may make none for {wanted}, only for your own organisation", field="organisation")
     return wanted

@@ -14,6 +14,7 @@ from summit_core.bus.streams import DEADLETTERS, INGEST, LINKS, OBSERVATIONS, WO
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.tls import client_context
 from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
@@ -89,7 +90,7 @@ def build_app(settings: FabricSettings) -> FastAPI:
 async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncExitStack) -> FabricService:
     """Connect, and start the loops; everything is stopped in the reverse order."""
     clock = SystemClock()
-    bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE)
+    bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE, tls=client_context(settings))
     stack.push_async_callback(bus.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)

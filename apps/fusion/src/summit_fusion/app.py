@@ -12,6 +12,7 @@ from summit_core.bus.subjects import MIXED, NOWHERE, partition, validated, valid
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.tls import client_context
 from summit_core.supervise import running
 
 from summit_fusion.checkpoint import Checkpoints
@@ -37,7 +38,7 @@ def build_app(settings: FusionSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE)
+        bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE, tls=client_context(settings))
         await bus.ensure_streams()
         health.checks["nats"] = bus.check
         mirror = Mirror(bus, health, types=("entities",))

@@ -9,6 +9,7 @@ from summit_core.bus import Bus, Mirror, WorldWriter
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.tls import client_context
 from summit_core.supervise import running
 
 from summit_intelligence.endpoints import build_router
@@ -25,7 +26,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        bus = await Bus.connect(settings.nats_url.get_secret_value(), name=NAME)
+        bus = await Bus.connect(settings.nats_url.get_secret_value(), name=NAME, tls=client_context(settings))
         health.checks["nats"] = bus.check
         await bus.ensure_streams()
         mirror = Mirror(bus, health, types=TYPES)

@@ -9,6 +9,7 @@ from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.streams import LINKS
 from summit_core.clock import Clock
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.tls import client_context
 from summit_core.store import Pool
 
 from summit_fabric.entities import OWNER
@@ -58,7 +59,7 @@ def build_registry(
         answers = callout.Callout(bus, mirror, behind, credentials, issuer, clock, longest)
         loops[callout.LOOP] = lambda: answers.run(health)
     if settings.nats_system_url is not None:
-        system = connections.Connections(settings.nats_system_url.get_secret_value(), name=OWNER)
+        system = connections.Connections(settings.nats_system_url.get_secret_value(), OWNER, client_context(settings))
         ending = sweep.Sweep(system, mirror, credentials, lambda key: rights_of(key, behind.of(key)), clock)
         registry.changed = ending.wake
         loops[sweep.LOOP] = lambda: ending.run(health)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -13,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import Counter
 from summit_core.bus.bus import OPTIONS
+from summit_core.bus.client import EncryptedClient
 from summit_core.errors import UnavailableError
 
 PAGE: Final = 1024
@@ -51,11 +53,12 @@ class _Answer(Struct):
 class Connections:
     """Raises :class:`UnavailableError` while the broker does not answer."""
 
-    def __init__(self, url: str, *, name: str) -> None:
+    def __init__(self, url: str, name: str, tls: SSLContext | None = None) -> None:
         """``url`` signs in to the system account."""
         self._url = url
         self._name = name
-        self._client = Client()
+        self._tls = tls
+        self._client: Client = EncryptedClient()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -64,8 +67,8 @@ class Connections:
         async def on_error(error: Exception) -> None:
             log.warning("system account error", error=str(error), kind=type(error).__name__)
 
-        self._client = Client()
-        options = OPTIONS | {"max_reconnect_attempts": 3}
+        self._client = EncryptedClient()
+        options = OPTIONS | {"tls": self._tls} | {"max_reconnect_attempts": 3}
         try:
             await self._client.connect(self._url, name=self._name, error_cb=on_error, **options)
         except (NatsError, OSError, TimeoutError) as error:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from ssl import SSLContext
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from summit_core.bus.client import EncryptedClient
 from summit_core.bus.publisher import Outcome, Outgoing, Publisher
 from summit_core.bus.server import servers
 from summit_core.bus.streams import declared
@@ -43,8 +45,9 @@ class Bus:
         self.jetstream: JetStreamContext = client.jetstream(timeout=API_TIMEOUT_S)
 
     @classmethod
-    async def connect(cls, url: str, *, name: str) -> "Bus":
-        """Connect, and stay connected for ever: NATS may come later than we do, and may go away."""
+    async def connect(cls, url: str, *, name: str, tls: SSLContext | None = None) -> "Bus":
+        """Connect, and stay connected for ever: NATS may come later than we do, and may go away. ``tls``: of
+        ``security.tls.client_context``; with it nothing is said to a server that does not encrypt."""
 
         async def on_error(error: Exception) -> None:
             log.warning("bus error", error=str(error), kind=type(error).__name__)
@@ -62,11 +65,11 @@ class Bus:
         }
         first = servers(url)[0]
         credentials: dict[str, Any] = {"user": first.user, "password": first.password, "token": first.token}
-        client, connection = Client(), Connection(url, name=name)
+        client, connection = EncryptedClient(), Connection(url, name=name, tls=tls)
         bus = cls(client, connection)
-        addresses = [f"{'tls' if one.tls else 'nats'}://{one}" for one in servers(url)]
+        addresses = [f"{'tls' if one.tls or tls is not None else 'nats'}://{one}" for one in servers(url)]
         try:
-            await client.connect(addresses, name=name, **callbacks, **credentials, **OPTIONS)
+            await client.connect(addresses, name=name, tls=tls, **callbacks, **credentials, **OPTIONS)
             await connection.open()
             await on_connected()
         except asyncio.CancelledError:  # stopped while the broker has not come yet

@@ -106,10 +106,11 @@ class Link(asyncio.Protocol):
             self._pings.append(asyncio.get_running_loop().create_future())
             self.write(PING)
 
-    async def start_tls(self, server: Server) -> None:
+    async def start_tls(self, server: Server, context: ssl.SSLContext | None) -> None:
+        """``context``: None believes what the machine believes."""
         if self._transport is None:
             raise ConnectionError(self.reason)
-        context = ssl.create_default_context()
+        context = ssl.create_default_context() if context is None else context
         self._transport = await asyncio.get_running_loop().start_tls(
             self._transport, self, context, server_hostname=server.host, ssl_handshake_timeout=CONNECT_TIMEOUT_S
         )

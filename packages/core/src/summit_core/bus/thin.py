@@ -6,6 +6,7 @@ servers that a cluster makes known are not followed: behind a proxy or a leaf no
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable
 from itertools import count, cycle
 from typing import Any, Final
@@ -35,8 +36,9 @@ class Connection:
     the server does not let us publish.
     """
 
-    def __init__(self, urls: str, *, name: str) -> None:
-        self._servers, self._name = servers(urls), name
+    def __init__(self, urls: str, *, name: str, tls: ssl.SSLContext | None = None) -> None:
+        """``tls``: with it nothing is said to a server that does not encrypt."""
+        self._servers, self._name, self._tls = servers(urls), name, tls
         self._link: Link | None = None
         self._sids = count(1)
         self._handlers: dict[int, Handler] = {}
@@ -125,8 +127,8 @@ class Connection:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().create_connection(lambda: link, server.host, server.port)
                 info = await link.hello
-                if server.tls or info.tls_required:
-                    await link.start_tls(server)
+                if server.tls or info.tls_required or self._tls is not None:
+                    await link.start_tls(server, self._tls)
                 link.write(b"CONNECT " + msgspec.json.encode(self._greeting(server)) + CRLF)
                 await link.ping()
         except (OSError, asyncio.CancelledError):
