@@ -99,9 +99,8 @@ def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
 async def _start(services: Services, settings: GatewaySettings, stack: AsyncExitStack) -> None:
     """Connect, and start the loops; everything is stopped in the reverse order."""
     health, clock = services.health, services.clock
-    services.bus = bus = await Bus.connect(
-        settings.nats_url.get_secret_value(), name=SERVICE, tls=client_context(settings)
-    )
+    tls = client_context(settings)
+    services.bus = bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE, tls=tls)
     stack.push_async_callback(bus.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
