@@ -1,7 +1,8 @@
 """Size limits and the rule of the supervision point; lists every violation and exits 1 when there is one.
 
 A Python file has at most 400 lines, a TypeScript file 250, a Python function 60. An ``except`` that catches everything
-stands only in the named supervision point.
+stands only in the named supervision point. A service builds no HTTP client: each process has one, made by core, because
+a client per call costs 55 to 82 ms and 7 to 11 times the throughput (checklist H4).
 """
 
 import ast
@@ -15,6 +16,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 MAX_LINES: Final = {".py": 400, ".ts": 250, ".tsx": 250}
 MAX_FUNCTION_LINES: Final = 60
 SUPERVISION_POINT: Final = "packages/core/src/summit_core/supervise.py"
+ONE_CLIENT: Final = "packages/core/src/summit_core/http/client/session.py"
+SERVICES: Final = ("apps/", "packages/core/src/")
+CLIENTS: Final = {"ClientSession", "AsyncClient", "Client", "TCPConnector", "PoolManager", "urlopen", "HTTPConnection"}
+LIBRARIES: Final = {"aiohttp", "httpx", "requests", "urllib3", "urllib", "http", "niquests", "pyreqwest"}
 BROAD: Final = {"Exception", "BaseException"}
 
 
@@ -40,6 +45,8 @@ def violations(path: Path) -> Iterator[str]:
     except SyntaxError as error:
         yield f"{name}:{error.lineno}: does not parse with this Python: {error.msg}"
         return
+    if _of_service(name):
+        yield from (f"{name}:{what}" for what in _clients(tree))
     for node in ast.walk(tree):
         yield from (f"{name}:{what}" for what in _in_node(node, name))
 
@@ -51,6 +58,27 @@ def _in_node(node: ast.AST, name: str) -> Iterator[str]:
             yield f"{node.lineno}: {node.name} has {length} lines, at most {MAX_FUNCTION_LINES}"
     elif isinstance(node, ast.ExceptHandler) and name != SUPERVISION_POINT and _is_broad(node.type):
         yield f"{node.lineno}: catches everything; only {SUPERVISION_POINT} may"
+
+
+def _of_service(name: str) -> bool:
+    return name.startswith(SERVICES) and "/tests/" not in name and name != ONE_CLIENT
+
+
+def _clients(tree: ast.AST) -> Iterator[str]:
+    """Every place that builds an HTTP client, or calls without one (``requests.get``)."""
+    imported: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {(one.asname or one.name.partition(".")[0]): one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported |= {(one.asname or one.name): f"{node.module}.{one.name}" for one in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            first, _, rest = ast.unparse(node.func).partition(".")
+            called = f"{imported.get(first, '')}.{rest}".strip(".")
+            library, last = called.partition(".")[0], called.rpartition(".")[2]
+            if library in LIBRARIES and (last in CLIENTS or library == "requests"):
+                yield f"{node.lineno}: builds an HTTP client; take the one of the process ({ONE_CLIENT})"
 
 
 def _is_broad(caught: ast.expr | None) -> bool:

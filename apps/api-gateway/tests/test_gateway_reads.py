@@ -53,7 +53,9 @@ async def test_calls_are_passed_on(gateway: Gateway, upstream: Upstream) -> None
     (asked,) = upstream.asked
     assert (asked["method"], asked["target"]) == ("GET", "/v1/observations?source=cam-1&limit=5")
     assert asked["headers"]["authorization"] == f"Bearer {SERVICE_KEY}"
-    assert asked["headers"]["traceparent"] == trace
+    assert asked["headers"]["traceparent"].split("-")[1] == "a" * 32, "the trace goes on"
+    assert asked["headers"]["traceparent"] != trace, "under a span of the gateway"
+    assert 0 < int(asked["headers"]["x-summit-deadline-ms"]) < 5000, "less than the caller has"
     principal = json.loads(asked["headers"]["x-summit-principal"])
     assert (principal["name"], principal["role"], principal["id"]) == ("Zoë", "commander", key.split("_")[1])
 
@@ -91,8 +93,8 @@ async def test_dead_letters_are_handled_by_fabric(gateway: Gateway, upstream: Up
 
 
 async def test_a_service_that_is_away(gateway: Gateway) -> None:
-    urls = gateway.app.state.services.upstreams.urls
-    urls.update(dict.fromkeys(urls, f"http://127.0.0.1:{free_port()}"))
+    for behind in gateway.app.state.services.upstreams.services.values():
+        behind.url = f"http://127.0.0.1:{free_port()}"
     async with gateway.http.get(gateway.url + "/v1/sources", headers=gateway.headers()) as response:
         text = await response.text()
         assert response.status == 503

@@ -11,7 +11,7 @@ from summit_core.bus import Bus, Mirror
 from summit_core.clock import SystemClock
 from summit_core.errors import SummitError, UnavailableError
 from summit_core.http.app import create_app
-from summit_core.http.client import create_session
+from summit_core.http.client import Upstream, create_session
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.tls import client_context
 from summit_core.settings import revealed
@@ -22,6 +22,7 @@ from summit_core.supervise import end, supervise
 from summit_gateway.access import access_of, admit
 from summit_gateway.console.endpoints import console_router
 from summit_gateway.console.files import ConsoleFiles
+from summit_gateway.deadlines import DEADLINES, URGENT
 from summit_gateway.identity import REFUSAL, Identity, IdentityMiddleware
 from summit_gateway.ingest.endpoints import ingest_router
 from summit_gateway.ingest.service import Ingest
@@ -73,6 +74,9 @@ def build_app(settings: GatewaySettings) -> FastAPI:
         routers=_routers(services, settings),
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
+        deadlines=DEADLINES,
+        urgent=URGENT,
+        at_once=settings.requests_at_once,
         middleware=[Middleware(IdentityMiddleware, services=services)],
         dependencies=[Depends(guard)],
     )
@@ -113,7 +117,8 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     )
     services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
     services.ingest = Ingest(bus, clock)
-    services.upstreams = Upstreams(session, _urls(settings), settings.service_key.get_secret_value())
+    behind = {name: Upstream(name, url, session) for name, url in _urls(settings).items()}
+    services.upstreams = Upstreams(behind, settings.service_key.get_secret_value())
     services.mirror = Mirror(bus, health, gather_s=0.0)  # its frames are what people see
     feed(services.hub, services.mirror, clock)
     health.checks |= {

@@ -4,14 +4,10 @@ from typing import Final, TypeVar
 
 from starlette.requests import Request
 from summit_core import wire
-from summit_core.errors import ErrorCode, InputError, TooLargeError
+from summit_core.errors import TooLargeError, UnsupportedMediaTypeError
 
 SMALL_BYTES: Final = 64 * 1024
 T = TypeVar("T")
-
-
-class UnsupportedMediaTypeError(InputError):
-    status, code = 415, ErrorCode.UNSUPPORTED_MEDIA_TYPE
 
 
 def media_type(request: Request) -> str:

@@ -84,6 +84,7 @@ def build_app(settings: FabricSettings) -> FastAPI:
         routers=[history, router, registry, world, zones],
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
+        at_once=settings.requests_at_once,
     )
 
 

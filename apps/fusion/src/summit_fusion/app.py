@@ -70,7 +70,15 @@ def build_app(settings: FusionSettings) -> FastAPI:
             yield
         await bus.close()
 
-    return create_app(SERVICE, title="Summit OS fusion", health=health, routers=[], lifespan=lifespan)
+    return create_app(
+        SERVICE,
+        title="Summit OS fusion",
+        health=health,
+        routers=[],
+        lifespan=lifespan,
+        cors_origins=settings.cors_origins,
+        at_once=settings.requests_at_once,
+    )
 
 
 def _relief(settings: FusionSettings) -> Relief | None:

@@ -46,4 +46,5 @@ def build_app(settings: Settings) -> FastAPI:
         routers=[build_router(settings.service_keys)],
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
+        at_once=settings.requests_at_once,
     )

@@ -3,7 +3,8 @@
 SummitError
 ├── InputError            something the caller sent is wrong; names the field and the fix
 │   ├── MalformedError        not decodable at all (bytes, JSON, UTF-8)
-│   └── TooLargeError         more bytes than allowed
+│   ├── TooLargeError         more bytes than allowed
+│   └── UnsupportedMediaTypeError  a body of a kind that this route does not take
 ├── UnauthenticatedError  no credential, or a wrong one
 ├── ForbiddenError        a right credential without the permission
 ├── NotFoundError         nothing by that id
@@ -39,6 +40,9 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ACCEPTABLE = "not_acceptable"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    NOT_IMPLEMENTED = "not_implemented"
     CONFLICT = "conflict"
     PLAN_CHANGED = "plan_changed"
     PRECONDITION_FAILED = "precondition_failed"
@@ -85,6 +89,10 @@ class MalformedError(InputError):
 
 class TooLargeError(InputError):
     status, code = 413, ErrorCode.TOO_LARGE
+
+
+class UnsupportedMediaTypeError(InputError):
+    status, code = 415, ErrorCode.UNSUPPORTED_MEDIA_TYPE
 
 
 class UnauthenticatedError(SummitError):

@@ -67,6 +67,8 @@ class ServiceSettings(TlsSettings):
     cors_origins: str = Field(
         default="", validation_alias="CORS_ORIGINS", description="comma-separated browser origins"
     )
+    requests_at_once: int = Field(default=256, ge=1, description="requests underway, above which others are refused")
+    otel_endpoint: str | None = Field(default=None, description="where spans go by OTLP, such as http://host:4318")
     uvicorn_reload: bool = Field(
         default=False, validation_alias="UVICORN_RELOAD", description="reload, development only"
     )

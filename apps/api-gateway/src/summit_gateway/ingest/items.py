@@ -3,9 +3,7 @@
 from typing import Final
 
 from summit_core import wire
-from summit_core.errors import TooLargeError
-
-from summit_gateway.body import UnsupportedMediaTypeError
+from summit_core.errors import TooLargeError, UnsupportedMediaTypeError
 
 MAX_ITEMS: Final = 5_000
 JSON: Final = "application/json"

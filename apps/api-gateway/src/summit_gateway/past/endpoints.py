@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
+from summit_core.errors import UnsupportedMediaTypeError
 
-from summit_gateway.body import UnsupportedMediaTypeError, media_type
+from summit_gateway.body import media_type
 from summit_gateway.openapi import describe
 from summit_gateway.past.passing import passed
 from summit_gateway.services import Services

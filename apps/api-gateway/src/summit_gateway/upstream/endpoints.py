@@ -38,13 +38,15 @@ def upstream_router(services: Services) -> APIRouter:
 def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Response]]:
     async def pass_on(request: Request, **_: str) -> Response:
         query = request.url.query
+        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         answer = await services.upstreams.forward(
             route.service,
             route.method,
             request.url.path + (f"?{query}" if query else ""),
             principal=principal_of(request),
-            headers={name: request.headers[name] for name in PASSED_ON if name in request.headers},
+            headers=headers,
             body=await read_bounded(request, SMALL_BYTES) if route.method != "GET" else None,
+            once=route.once and "idempotency-key" in headers,
         )
         return Response(answer.body, answer.status, answer.headers, media_type=answer.content_type)
 

@@ -19,3 +19,5 @@ class Passed(NamedTuple):
     body: Any = None
     parameters: tuple[str, ...] = ()
     status: int = 200
+    once: bool = False
+    """The service does a request with the same ``Idempotency-Key`` only once, so it may be sent again."""

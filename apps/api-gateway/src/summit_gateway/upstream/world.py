@@ -36,6 +36,7 @@ ROUTES: Final = (
         permission=_OPERATE,
         body=EntityDraft,
         status=201,
+        once=True,
     ),
     Passed("fabric", "PATCH", _ONE, "Change an entity, or override a field (If-Match)", Entity, _OPERATE, EntityPatch),
     Passed(

@@ -17,7 +17,7 @@ class CrossingList(Struct, frozen=True, kw_only=True):
 
 _P: Final = Permission.OPERATE
 ROUTES: Final[tuple[Passed, ...]] = (
-    Passed("fabric", "POST", "/v1/zones", "Draw a zone", Zone, _P, ZoneDraft, status=201),
+    Passed("fabric", "POST", "/v1/zones", "Draw a zone", Zone, _P, ZoneDraft, status=201, once=True),
     Passed("fabric", "PUT", "/v1/zones/{id}", "Draw a zone anew (If-Match)", Zone, _P, ZoneDraft),
     Passed("fabric", "PATCH", "/v1/zones/{id}", "Change a zone by a JSON merge patch (If-Match)", Zone, _P, ZoneDraft),
     Passed("fabric", "DELETE", "/v1/zones/{id}", "Remove a zone (If-Match)", None, _P, status=204),

@@ -1,20 +1,32 @@
 """One way to make the web application of a service."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
-from summit_core.http import problems
+from summit_core.http import deadline, load, problems
+from summit_core.http.compression import CompressionMiddleware
+from summit_core.http.cors import cors
 from summit_core.http.health import health_router
 from summit_core.http.middleware import RequestMiddleware
+from summit_core.http.routes import Route
 from summit_core.observability.health import HealthMonitor
 
 VERSION = "0.1.0"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class ServiceApp(FastAPI):
+    """Puts the request's id, trace, headers and metrics around all else, the answer to our own fault (500) included."""
+
+    service: str
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return RequestMiddleware(super().build_middleware_stack(), service=self.service)
 
 
 def create_app(
@@ -24,31 +36,35 @@ def create_app(
     health: HealthMonitor,
     routers: list[APIRouter],
     lifespan: Lifespan,
-    cors_origins: str = "",
+    cors_origins: str,
     middleware: Sequence[Middleware] = (),
+    deadlines: deadline.Table | None = None,
+    urgent: Iterable[Route] = (),
+    at_once: int = load.AT_ONCE,
     **extra: Any,
 ) -> FastAPI:
     """The app with problem documents, health, metrics, request ids and the browser origins of ``CORS_ORIGINS``.
 
-    ``middleware`` is the service's own, the outermost first; around all of it are CORS and the request's id.
+    ``middleware`` is the service's own, the outermost first; around all of it are, from the outside, the request's id
+    and headers, CORS, the bound of requests underway, the deadline, and compression. ``deadlines`` are seconds of the
+    routes that are not answered within 5 s, None for those that last; ``urgent`` routes are the last to be refused
+    under load.
     """
-    app = FastAPI(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None, **extra)
+    app = ServiceApp(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None, **extra)
+    app.service = service
     problems.install(app)
     app.include_router(health_router(service, health))
     for router in routers:
         app.include_router(router)
-    for own in reversed(middleware):
-        app.add_middleware(own.cls, *own.args, **own.kwargs)
-    origins = [origin.strip() for origin in cors_origins.split(",") if origin.strip()]
-    if "*" in origins:
-        raise SystemExit("CORS_ORIGINS may not be *: name the origins, because requests carry credentials")
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_credentials=True,
-            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Summit-Request"],
-        )
-    app.add_middleware(RequestMiddleware, service=service)
+    table = deadlines or {}
+    lasting = [route for route, limit in table.items() if limit is None]
+    around = [
+        *cors(cors_origins),
+        Middleware(load.LoadMiddleware, service=service, at_once=at_once, urgent=urgent, unbounded=lasting),
+        Middleware(deadline.DeadlineMiddleware, table=table),
+        Middleware(CompressionMiddleware),
+        *middleware,
+    ]
+    for one in reversed(around):
+        app.add_middleware(one.cls, *one.args, **one.kwargs)
     return app

@@ -1,23 +1,29 @@
-"""Pure ASGI middleware: a request id on every answer and log line, and the request metrics."""
+"""Pure ASGI, around everything else: an id and a trace for every request, safe headers, the metrics, one log line."""
 
 import re
 from time import perf_counter
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from summit_core.errors import ErrorCode
+from summit_core.http import problems
 from summit_core.http.context import set_request_id
+from summit_core.http.headers import secured
 from summit_core.ids import new_id
+from summit_core.observability import spans, trace
 from summit_core.observability.bounded import OTHER
 from summit_core.observability.metrics import HTTP_DURATION, HTTP_REQUESTS
 
-REQUEST_ID_HEADER = b"x-request-id"
-STREAM_ROUTE = "/v1/stream"
-PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
-UNTIMED = PROBES | {STREAM_ROUTE}
+REQUEST_ID_HEADER: Final = b"x-request-id"
+STREAM_ROUTE: Final = "/v1/stream"
+PROBES: Final = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+UNTIMED: Final = PROBES | {STREAM_ROUTE}
 """A stream lasts as long as the client looks and probes are no work: neither says anything about latency."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""A client may send any word as a method; only these get a series of their own."""
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may send any word as a method; only these get a series of their own, the others a 501."""
+MAX_HEADER_BYTES: Final = 32 * 1024
 _acceptable = re.compile(rb"^[A-Za-z0-9\-]{8,64}$")
 log = structlog.get_logger(__name__)
 
@@ -33,9 +39,11 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identifier = _identifier(scope)
+        identifier, parent = _stated(scope)
+        span = spans.begin(scope["method"], parent)
         set_request_id(identifier)
-        structlog.contextvars.bind_contextvars(request_id=identifier)
+        trace.set_current(span.trace)
+        structlog.contextvars.bind_contextvars(request_id=identifier, trace_id=span.trace.trace_id)
         status = 500
         started = perf_counter()
 
@@ -43,27 +51,48 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, identifier.encode())]
+                headers = secured(message["headers"], https=scope.get("scheme") == "https")
+                headers.append((REQUEST_ID_HEADER, identifier.encode()))
+                message["headers"] = headers
             await send(message)
 
         try:
-            await self._app(scope, receive, send_named)
+            await (_refused(scope) or self._app)(scope, receive, send_named)
         finally:
-            self._record(scope, status, perf_counter() - started)
-            structlog.contextvars.unbind_contextvars("request_id")
+            self._record(scope, status, perf_counter() - started, span)
+            structlog.contextvars.unbind_contextvars("request_id", "trace_id")
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, span: spans.Span) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in METHODS else OTHER
         HTTP_REQUESTS.labels(self._service, method, route, str(status)).inc()
         if route not in UNTIMED:
             HTTP_DURATION.labels(self._service, method, route).observe(seconds)
         if route not in PROBES:
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+        span.end(route, status)
 
 
-def _identifier(scope: Scope) -> str:
+def _stated(scope: Scope) -> tuple[str, trace.Trace | None]:
+    """The id of the request, and the trace that the caller is in."""
+    identifier, parent, state = "", None, ""
     for name, value in scope["headers"]:
-        if name == REQUEST_ID_HEADER and _acceptable.match(value):
-            return str(value.decode())
-    return new_id()
+        if name == REQUEST_ID_HEADER:
+            identifier = value.decode() if _acceptable.match(value) else ""
+        elif name == b"traceparent":
+            parent = value.decode("latin-1")
+        elif name == b"tracestate":
+            state = value.decode("latin-1")
+    return identifier or new_id(), trace.parse(parent, state)
+
+
+def _refused(scope: Scope) -> ASGIApp | None:
+    """The answer to what is no request of any route."""
+    if scope["method"] not in METHODS:
+        detail = "this method is known to no route; /openapi.json lists them"
+        return problems.problem(501, ErrorCode.NOT_IMPLEMENTED, detail)
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+        return problems.problem(
+            431, ErrorCode.HEADERS_TOO_LARGE, f"the headers of a request may have at most {MAX_HEADER_BYTES} bytes"
+        )
+    return None

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents, for our own errors and for the framework's alike."""
 
+from math import ceil
 from typing import Final
 
 import structlog
@@ -23,8 +24,13 @@ _FRAMEWORK: Final = {
     403: ErrorCode.FORBIDDEN,
     404: ErrorCode.NOT_FOUND,
     405: ErrorCode.METHOD_NOT_ALLOWED,
+    406: ErrorCode.NOT_ACCEPTABLE,
     413: ErrorCode.TOO_LARGE,
     415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    422: ErrorCode.INVALID_FIELD,
+    431: ErrorCode.HEADERS_TOO_LARGE,
+    501: ErrorCode.NOT_IMPLEMENTED,
+    503: ErrorCode.UNAVAILABLE,
 }
 
 
@@ -49,7 +55,7 @@ def problem(
     }
     if field is not None:
         body["field"] = field
-    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
+    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, ceil(retry_after_s)))}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="summit"'
     return Response(wire.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from summit_core.observability import spans
 from summit_core.observability.logs import configure_logs
 from summit_core.observability.process import measure_process
 from summit_core.security.tls import server_options, watch
@@ -42,6 +43,7 @@ def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI])
     """
     configure_logs(service, settings.log_level)
     watch(service, settings)
+    spans.export(service, settings.otel_endpoint)
     uvloop.run(_serve(service, settings, build))
 
 
