@@ -140,6 +140,20 @@ def test_an_identity_that_jumps_goes_on_under_its_id() -> None:
     assert place(world.one()) == pytest.approx((90_000, 0), abs=600)
 
 
+def test_an_identity_that_two_things_tell_at_once_is_called_disputed() -> None:
+    """A mistyped transponder, or somebody else's address: neither is hidden, and both say so."""
+    world, said = World(), []
+    for t in range(12):
+        for source, east in (("feed-1", 0.0), ("feed-2", 40_000.0)):
+            said.append(seen(t + east * 1e-6, east + 100.0 * t, 0.0, identity="icao:ab12cd", source=source))
+    world.hear(*said)
+    world.rest()
+    assert len(world.shown) == 2
+    assert [track.disputed for track in world.shown.values()] == [True, True]
+    alone = World().hear(*(one for one in said if one.source == "feed-1")).one()
+    assert not alone.disputed
+
+
 def test_two_identities_side_by_side_stay_two() -> None:
     world = World()
     for t in range(20):

@@ -84,6 +84,7 @@ export interface Entity {
   classes?: Record<string, number>;
   sources?: string[];
   identities?: string[];
+  disputed?: boolean;
   capabilities?: string[];
   task?: string;
   bearings?: BearingEvidence[];

@@ -39,6 +39,8 @@ class State(msgspec.Struct):
     climb_mps: float | None = None
     classes: dict[str, float] = {}
     tracked: bool = False
+    disputed: bool = False
+    """Another track, too far away to be the same thing, has one of its identities."""
 
     @property
     def variance_m2(self) -> float:
@@ -98,6 +100,7 @@ def estimated(estimate: GeoEstimate, row: int, report: Report) -> State:
         climb_mps=_number(height[1]),
         classes={name: round(p, 3) for name, p in zip(CLASSES, classes, strict=False) if p >= WORTH_TELLING},
         tracked=True,
+        disputed="conflicting" in estimate.more and bool(estimate.more["conflicting"][row]),
     )
 
 
@@ -115,6 +118,7 @@ def published(entity: Entity) -> State | None:
         existence=entity.existence or STATED,
         alt_m=location.alt_m,
         classes=entity.classes,
+        disputed=entity.disputed,
     )
 
 

@@ -225,7 +225,7 @@ def _is_latest(entity: Entity, named: Named) -> bool:
 
 def _words(entity: Entity) -> tuple[object, ...]:
     """What a person reads that is no number."""
-    return entity.label, entity.class_, entity.sources, entity.identities, tuple(entity.classes)
+    return entity.label, entity.class_, entity.sources, entity.identities, tuple(entity.classes), entity.disputed
 
 
 def _entity(named: Named, picture: str | None, freshness: Freshness, now: datetime, owner: str) -> Entity:
@@ -259,6 +259,7 @@ def _entity(named: Named, picture: str | None, freshness: Freshness, now: dateti
         classes=state.classes,
         sources=tuple(source for source, given in profile.given.items() if given.updates),
         identities=tuple(profile.identities),
+        disputed=state.disputed,
         contributions=profile.contributions(),
         updates=profile.updates,
         recording=recording_in(picture),

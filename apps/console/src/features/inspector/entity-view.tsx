@@ -32,6 +32,7 @@ export function EntityView({ id }: { id: string }) {
         title={nameOf(entity)}
       >
         <FreshnessNote entity={entity} now={now} />
+        {entity.disputed && <Warning>Something else, far away, tells the same identity.</Warning>}
         {entity.ambiguous && <Warning>{entity.ambiguity ?? "More than one place fits the bearings."}</Warning>}
       </Heading>
       <div className="px-3 pb-3">

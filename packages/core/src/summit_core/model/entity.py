@@ -189,6 +189,8 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     classes: dict[str, float] = {}
     sources: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
+    disputed: bool = False
+    """Something else, too far away to be the same thing, tells one of its identities: a mistake, or spoofed."""
     capabilities: tuple[str, ...] = ()
     home: tuple[Latitude, Longitude] | None = None
     task: Key | None = None
