@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import signal
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -11,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not let a test import the module beside it
+
+from checklist_gateway import console_dir, gateway, redis_server, settings, upstream, world
+
+__all__ = ["console_dir", "gateway", "redis_server", "settings", "upstream", "world"]
 
 _spec = importlib.util.spec_from_file_location("e2e_fixtures", Path(__file__).parents[1] / "e2e" / "conftest.py")
 assert _spec is not None and _spec.loader is not None

@@ -12,6 +12,11 @@ from summit_core.clock import SystemClock
 from summit_core.errors import SummitError, UnavailableError
 from summit_core.http.app import create_app
 from summit_core.http.client import Upstream, create_session
+from summit_core.http.limits.address import TrustedProxies
+from summit_core.http.limits.bounds import BoundsMiddleware
+from summit_core.http.limits.limiter import Limiter
+from summit_core.http.limits.middleware import LimitsMiddleware
+from summit_core.http.limits.shared import SharedCounts
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.tls import client_context
 from summit_core.settings import revealed
@@ -30,6 +35,8 @@ from summit_gateway.keys.endpoints import keys_router
 from summit_gateway.keys.first import ensure_first_key
 from summit_gateway.keys.service import KeyService
 from summit_gateway.keys.store import KeyStore
+from summit_gateway.limits.middleware import AttemptsMiddleware
+from summit_gateway.limits.service import Limiting
 from summit_gateway.openapi import complete
 from summit_gateway.past.endpoints import past_router
 from summit_gateway.picture.endpoints import picture_router
@@ -52,10 +59,15 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     services.health = HealthMonitor()
     services.clock = SystemClock()
     services.hub = Hub(services.clock)
+    shared = SharedCounts(settings.limits_url.get_secret_value()) if settings.limits_url else None
+    services.limits = Limiting(settings.limits, TrustedProxies(settings.trusted_proxies), Limiter(shared))
+    services.health.notes["limits"] = services.limits.note
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if shared is not None:
+                stack.push_async_callback(shared.close)
             await _start(services, settings, stack)
             yield
 
@@ -77,7 +89,12 @@ def build_app(settings: GatewaySettings) -> FastAPI:
         deadlines=DEADLINES,
         urgent=URGENT,
         at_once=settings.requests_at_once,
-        middleware=[Middleware(IdentityMiddleware, services=services)],
+        middleware=[
+            Middleware(BoundsMiddleware),
+            Middleware(AttemptsMiddleware, limits=services.limits),
+            Middleware(IdentityMiddleware, services=services),
+            Middleware(LimitsMiddleware, rules=services.limits.rules),
+        ],
         dependencies=[Depends(guard)],
     )
     app.state.services = services

@@ -8,6 +8,7 @@ from summit_core.observability.health import HealthMonitor
 from summit_gateway.identity import HasIdentity, Identity
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.service import KeyService
+from summit_gateway.limits.service import Limiting
 from summit_gateway.sessions.token import SessionTokens
 from summit_gateway.stream.hub import Hub
 from summit_gateway.upstream.service import Upstreams
@@ -23,6 +24,7 @@ class Services(HasIdentity):
     identity: Identity
     ingest: Ingest
     keys: KeyService
+    limits: Limiting
     mirror: Mirror
     tokens: SessionTokens
     upstreams: Upstreams

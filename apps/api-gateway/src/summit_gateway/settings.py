@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from summit_core.http.limits.address import TrustedProxies
 from summit_core.settings import ServiceSettings, secret
+
+from summit_gateway.limits.settings import Limits
 
 
 class GatewaySettings(ServiceSettings):
@@ -36,3 +39,26 @@ class GatewaySettings(ServiceSettings):
     map_attribution: str = Field(default="Natural Earth · US Census", description="credit of the base map")
     map_center: tuple[float, float] = Field(default=(-121.4, 39.8), description="longitude, latitude at first sight")
     map_zoom: float = Field(default=9.0, ge=0, le=22, description="zoom at first sight")
+    limits: Limits = Field(default_factory=Limits, description='some of them: {"public": "300/60"}')
+    limits_url: SecretStr | None = secret(
+        "redis://[user:password@]host:port/0, where replicas count together",
+        default=None,
+        rotation="`ACL SETUSER` with a second password in Redis, the new one in this URL, start the gateway anew",
+        breaks="each process counts alone; nothing else",
+    )
+    trusted_proxies: str = Field(
+        default="", description="networks whose X-Forwarded-For is believed: 10.0.0.0/8,fd00::/8"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        TrustedProxies(value)  # says what is wrong with it
+        return value
+
+    @field_validator("limits_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("use redis://host:port/0, rediss:// or unix://")
+        return value

@@ -5,6 +5,7 @@ SummitError
 │   ├── MalformedError        not decodable at all (bytes, JSON, UTF-8)
 │   ├── TooLargeError         more bytes than allowed
 │   └── UnsupportedMediaTypeError  a body of a kind that this route does not take
+├── RequestTimeoutError   the request itself came too slowly
 ├── UnauthenticatedError  no credential, or a wrong one
 ├── ForbiddenError        a right credential without the permission
 ├── NotFoundError         nothing by that id
@@ -35,6 +36,7 @@ class ErrorCode(StrEnum):
     INVALID_UTF8 = "invalid_utf8"
     EMPTY = "empty"
     TOO_LARGE = "too_large"
+    REQUEST_TIMEOUT = "request_timeout"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
@@ -93,6 +95,10 @@ class TooLargeError(InputError):
 
 class UnsupportedMediaTypeError(InputError):
     status, code = 415, ErrorCode.UNSUPPORTED_MEDIA_TYPE
+
+
+class RequestTimeoutError(SummitError):
+    status, code, retriable = 408, ErrorCode.REQUEST_TIMEOUT, True
 
 
 class UnauthenticatedError(SummitError):

@@ -43,6 +43,7 @@ def ingest_router(services: Services) -> APIRouter:
         except InputError as error:
             await services.ingest.refuse(body, error, principal)
             raise
+        await services.limits.items(principal, len(items))
         outcome = await services.ingest.accept(items, principal, media_of(kind))
         return json_response(outcome, status=202 if outcome.accepted else 422)
 

@@ -8,6 +8,7 @@ from summit_core.http.responses import json_response
 from summit_core.model import Principal
 from summit_core.security.decision import require
 from summit_core.security.permissions import Permission
+from summit_core.security.token import id_of
 
 from summit_gateway.body import read_json
 from summit_gateway.identity import principal_of
@@ -25,7 +26,9 @@ def sessions_router(services: Services) -> APIRouter:
 
     @router.post("/v1/session", summary="Sign a browser in with a key", **describe(Principal, body=SignIn))
     async def sign_in(request: Request) -> Response:
-        principal = await services.keys.verify((await read_json(request, SignIn)).key.strip())
+        key = (await read_json(request, SignIn)).key.strip()
+        await services.limits.sign_in(request, id_of(key) or "")
+        principal = await services.keys.verify(key)
         require(principal, Permission.READ)
         response = json_response(principal, headers={"Cache-Control": "no-store"})
         response.set_cookie(

@@ -21,6 +21,7 @@ def health_router(service: str, health: HealthMonitor) -> APIRouter:
     async def readyz() -> Response:
         problems = await health.problems()
         body = {"service": service, "status": "not ready" if problems else "ready", "reasons": problems}
+        body |= {"notes": noted} if (noted := await health.noted()) else {}
         return json_response(body, status=503 if problems else 200)
 
     @router.get("/metrics", summary="Prometheus metrics")

@@ -23,6 +23,8 @@ class HealthMonitor:
     deadline_s: float = 2.0
     loops: dict[str, _Loop] = field(default_factory=dict)
     checks: dict[str, Check] = field(default_factory=dict)
+    notes: dict[str, Check] = field(default_factory=dict)
+    """What an operator should know although the service is ready."""
 
     def expect(self, name: str, max_age_s: float = 15.0) -> None:
         """A loop of this name must beat at least so often."""
@@ -53,6 +55,10 @@ class HealthMonitor:
         answers = await asyncio.gather(*(self._ask(self.checks[name]) for name in names))
         found = {name: reason for name, reason in zip(names, answers, strict=True) if reason}
         return found | self.loop_problems()
+
+    async def noted(self) -> dict[str, str]:
+        """What holds less well than it should, while the work is done all the same."""
+        return {name: reason for name, check in self.notes.items() if (reason := await self._ask(check))}
 
     async def _ask(self, check: Check) -> str | None:
         try:

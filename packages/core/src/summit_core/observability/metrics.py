@@ -39,6 +39,9 @@ INGEST_TO_VISIBLE = Histogram(
 )
 STREAM_CLIENTS = Gauge("summit_stream_clients", "Clients connected to the stream")
 STREAM_SKIPPED = Counter("summit_stream_skipped_total", "Frames that slow clients did not get one by one")
+LIMITS_REFUSED = Counter("summit_limits_refused_total", "Requests, streams and items refused by a limit", ["policy"])
+LIMITS_ALONE = Counter("summit_limits_alone_total", "Requests that were counted in this process alone, the store away")
+LIMITS_SHARED_UP = Gauge("summit_limits_shared_up", "1 while the limits are counted over all replicas")
 
 
 def exposition() -> tuple[bytes, str]:

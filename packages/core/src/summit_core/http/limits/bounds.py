@@ -1,0 +1,94 @@
+"""Pure ASGI: bounds of what a request may look like before anybody reads it, and of the time that its body may take.
+
+A client that sends a byte now and then (slowloris) would hold a request open for ever: it must send something every
+``idle_s``, and all of it within ``body_s`` and the time that ``slowest_bytes_s`` would take.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from summit_core.errors import RequestTimeoutError, SummitError, TooLargeError
+from summit_core.http import problems
+
+
+class UriTooLongError(TooLargeError):
+    status = 414
+
+
+class HeadersTooLargeError(TooLargeError):
+    status = 431
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bytes and seconds."""
+
+    uri_bytes: int = 8 * 1024
+    header_bytes: int = 32 * 1024
+    headers: int = 100
+    idle_s: float = 4.0
+    body_s: float = 20.0
+    slowest_bytes_s: float = 64 * 1024
+
+
+DEFAULT: Final = Bounds()
+
+
+class BoundsMiddleware:
+    """Refuses with 414, 431 or 408."""
+
+    def __init__(self, app: ASGIApp, *, bounds: Bounds = DEFAULT) -> None:
+        self._app = app
+        self._bounds = bounds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except SummitError as error:
+            await problems.of(error)(scope, receive, send)
+            return
+        has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+        await self._app(scope, _Patient(receive, self._bounds) if has_body else receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        bounds = self._bounds
+        if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > bounds.uri_bytes:
+            raise UriTooLongError(f"the address has more than {bounds.uri_bytes} bytes; ask for less", field="url")
+        headers = scope["headers"]
+        size = sum(len(name) + len(value) for name, value in headers)
+        if len(headers) > bounds.headers or size > bounds.header_bytes:
+            raise HeadersTooLargeError(
+                f"{len(headers)} headers of {size} bytes; at most {bounds.headers} of {bounds.header_bytes}",
+                field="headers",
+            )
+
+
+class _Patient:
+    """``receive`` until the body is complete; then only the end of the client is waited for, however long."""
+
+    def __init__(self, receive: Receive, bounds: Bounds) -> None:
+        self._receive = receive
+        self._bounds = bounds
+        self._now = asyncio.get_running_loop().time
+        self._until = self._now() + bounds.body_s
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        left_s = min(self._bounds.idle_s, self._until - self._now())
+        try:
+            async with asyncio.timeout(left_s):
+                message = await self._receive()
+        except TimeoutError:
+            self._complete = True
+            raise RequestTimeoutError("the body came too slowly; send it again, faster or in parts") from None
+        self._until += len(message.get("body", b"")) / self._bounds.slowest_bytes_s
+        self._complete = not message.get("more_body", False)
+        return message

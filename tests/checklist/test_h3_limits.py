@@ -1,0 +1,226 @@
+"""H3: limits that protect and do not lock out, attacked at a running gateway, with a real Redis killed and frozen."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+import aiohttp
+import pytest
+from gateway_harness import Gateway, running
+from pydantic import SecretStr
+from summit_gateway.access import ACCESS
+from summit_gateway.limits.rules import NEVER_THROTTLED
+from summit_gateway.limits.settings import Limits
+from summit_gateway.settings import GatewaySettings
+
+FIELD = re.compile(r'"(?P<name>\w+)";r=(?P<left>\d+);t=(?P<seconds>\d+)')
+ALERTS = "/v1/alerts"
+EXEMPT_S, LIMITED_S = 0.05, 0.5
+
+
+@asynccontextmanager
+async def limited(settings: GatewaySettings, proxies: str = "", **limits: Any) -> AsyncIterator[Gateway]:
+    changed = settings.model_copy(update={"limits": Limits(**limits), "trusted_proxies": proxies})
+    async with running(changed) as gateway:
+        yield gateway
+
+
+async def ask(gateway: Gateway, path: str, key: str | None = None, **headers: str) -> aiohttp.ClientResponse:
+    sent = (gateway.headers(key) if key else {}) | headers
+    response = await gateway.http.get(gateway.url + path, headers=sent)
+    await response.read()
+    return response
+
+
+def breaches(responses: list[aiohttp.ClientResponse], allowed: int) -> list[str]:
+    """What of these answers to equal requests is not as a limit of ``allowed`` must be."""
+    found = []
+    admitted = sum(one.status != 429 for one in responses)
+    if admitted != allowed:
+        found.append(f"{admitted} of {len(responses)} let through, not {allowed}")
+    for one in responses:
+        if one.status == 429 and not one.headers.get("Retry-After", "").isdecimal():
+            found.append("429 without Retry-After")
+        if FIELD.match(one.headers.get("RateLimit", "")) is None or "RateLimit-Policy" not in one.headers:
+            found.append(f"{one.status} without the fields of limits")
+    return found
+
+
+async def test_one_more_than_allowed_is_told_when_to_come_again(settings: GatewaySettings) -> None:
+    async with limited(settings, public="7/60") as gateway:
+        viewer = await gateway.key("viewer")
+        answers = [await ask(gateway, "/v1/entities", viewer) for _ in range(10)]
+        assert breaches(answers, 7) == []
+        assert breaches(answers, 8), "the check sees no limit that is off by one"
+        last = answers[-1]
+        problem = await last.json(content_type=None)
+        assert (problem["code"], problem["retriable"]) == ("rate_limited", True)
+        assert 1 <= int(last.headers["Retry-After"]) <= 120
+        assert last.headers["RateLimit-Policy"] == '"public";q=7;w=60'
+        assert (await gateway.get("/v1/entities"))[0] == 200, "an administrator pays for a viewer"
+
+
+async def test_the_budgets_of_the_checklist_are_the_defaults(gateway: Gateway) -> None:
+    viewer = await gateway.key("viewer")
+    assert breaches([await ask(gateway, ALERTS, viewer) for _ in range(25)], 20) == []
+    others = [await ask(gateway, "/v1/incidents", viewer) for _ in range(90)]
+    assert breaches(others, 100 - 25) == [], (
+        "a request that is refused by the list's own limit counts once all the same"
+    )
+
+
+async def test_two_tabs_of_an_operator_in_an_incident_are_never_refused(gateway: Gateway) -> None:
+    """Each polled 42 times a minute in the design that locked its operators out; here ten minutes of both at once."""
+    operator = await gateway.key("operator")
+    paths = [ALERTS, "/v1/entities?limit=1", "/v1/tasks"] * (2 * 42 * 10 // 3)
+    statuses = Counter([(await ask(gateway, path, operator)).status for path in paths])
+    assert set(statuses) == {200}
+
+
+async def test_what_must_work_in_an_emergency_is_never_throttled(settings: GatewaySettings, upstream: Any) -> None:
+    assert set(NEVER_THROTTLED) <= set(ACCESS)
+    async with limited(settings, operator="3/60", public="3/60", writes="1/60", failed_address="1/60") as gateway:
+        statuses = Counter()
+        for _ in range(40):
+            for method, path in NEVER_THROTTLED:
+                url = gateway.url + path.replace("{id}", "a-1")
+                async with gateway.http.request(method, url, json={}, headers=gateway.headers()) as response:
+                    statuses[response.status] += 1
+        assert statuses[429] == 0, statuses
+        assert (await ask(gateway, "/v1/tasks/t/x", gateway.admin_key)).status == 404  # not a limit's answer
+        assert 429 in [(await ask(gateway, "/v1/entities", gateway.admin_key)).status for _ in range(5)]
+
+
+async def test_a_forged_address_helps_nobody(settings: GatewaySettings) -> None:
+    def forged(number: int) -> dict[str, str]:
+        return {"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"198.51.100.{number}"}
+
+    async with limited(settings, anonymous="5/60") as gateway:
+        answers = [await ask(gateway, "/v1/entities", None, **forged(number)) for number in range(20)]
+        assert breaches(answers, 5) == []
+    async with limited(settings, "127.0.0.1/32", anonymous="5/60") as gateway:
+        behind = {"X-Forwarded-For": "6.6.6.6, 198.51.100.1"}
+        rotated = [f"203.0.113.{number}, 198.51.100.1" for number in range(19)]
+        answers = [await ask(gateway, "/v1/entities", None, **behind)]
+        answers += [await ask(gateway, "/v1/entities", None, **{"X-Forwarded-For": one}) for one in rotated]
+        assert breaches(answers, 5) == []
+        other = await ask(gateway, "/v1/entities", None, **{"X-Forwarded-For": "198.51.100.2"})
+        assert other.status == 401, "clients behind one proxy share a count"
+    async with limited(settings, "0.0.0.0/0", anonymous="5/60") as gateway:  # planted: every proxy is trusted
+        answers = [await ask(gateway, "/v1/entities", None, **forged(number)) for number in range(20)]
+        assert breaches(answers, 5), "the check does not see that forged addresses are believed"
+
+
+async def test_guessing_is_stopped_before_the_key_is_looked_up(settings: GatewaySettings) -> None:
+    async with limited(settings, failed_address="5/60", failed_credential="3/60", anonymous="1000/60") as gateway:
+        assert (await gateway.get("/v1/entities"))[0] == 200
+        looked_up = Counter[str]()
+        store = gateway.app.state.services.keys._store
+        find = store.find
+
+        async def counted(ids: Any) -> Any:
+            looked_up.update(ids)
+            return await find(ids)
+
+        store.find = counted
+        guesses = [f"smt_{number:012x}_{'0' * 64}" for number in range(30)]
+        answers = await asyncio.gather(*(ask(gateway, "/v1/entities", guess) for guess in guesses))
+        assert Counter(one.status for one in answers) == {401: 5, 429: 25}
+        assert len(looked_up) == 5
+        assert (await gateway.get("/v1/entities"))[0] == 200, "who was known is locked out by who guesses"
+    async with limited(settings, failed_address="5/60", failed_credential="3/60", anonymous="1000/60") as gateway:
+        stale = [await ask(gateway, "/v1/entities", guesses[0]) for _ in range(20)]
+        assert Counter(one.status for one in stale) == {401: 3, 429: 17}
+        fresh = await gateway.key("operator")
+        assert (await ask(gateway, "/v1/entities", fresh)).status == 200, "a broken client locks out its neighbours"
+
+
+async def test_signing_in_is_limited_by_address_and_by_account(settings: GatewaySettings) -> None:
+    async def sign_in(gateway: Gateway, key: str) -> int:
+        async with gateway.http.post(gateway.url + "/v1/session", json={"key": key}) as response:
+            return response.status
+
+    async with limited(settings, sign_in="8/60", sign_in_account="3/60") as gateway:
+        wrong = gateway.admin_key[:-4] + "0000"
+        assert [await sign_in(gateway, wrong) for _ in range(5)] == [401, 401, 401, 429, 429]
+        others = [await sign_in(gateway, f"smt_{number:012x}_{'0' * 64}") for number in range(5)]
+        assert others == [401, 401, 401, 429, 429]
+
+
+async def test_writes_are_limited_and_observations_are_not_by_number_of_requests(settings: GatewaySettings) -> None:
+    async with limited(settings, writes="2/60", device="100/60", observation_items="10/60") as gateway:
+        device = await gateway.key("device", name="cam-1")
+        made = [(await gateway.post("/v1/keys", {"name": "x", "role": "viewer"}))[0] for _ in range(3)]
+        assert made == [201, 429, 429]  # with the device's key, made above
+        item = {"kind": "report", "source": "cam-1", "observed_at": "2026-01-01T00:00:00Z", "text": "x"}
+        assert (await gateway.post("/v1/observations", [item] * 8, key=device))[0] == 202
+        status, problem = await gateway.post("/v1/observations", [item] * 3, key=device)
+        assert (status, "observation_items" in problem["detail"]) == (429, True)
+        assert (await gateway.post("/v1/observations", [item] * 2, key=device))[0] == 202
+
+
+async def test_streams_are_bounded_for_each_caller(settings: GatewaySettings) -> None:
+    async with limited(settings, streams_of_one=2) as gateway:
+        headers = gateway.headers()
+        url = gateway.url + "/v1/stream"
+        first, second = [await gateway.http.get(url, headers=headers) for _ in range(2)]
+        third = await gateway.http.get(url, headers=headers)
+        assert (first.status, second.status, third.status) == (200, 200, 429)
+        async with gateway.http.ws_connect(url.replace("http", "ws"), headers=headers) as socket:
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 4429
+        first.close()
+        async with asyncio.timeout(5.0):
+            while (again := await gateway.http.get(url, headers=headers)).status == 429:  # until its end is noticed
+                again.close()
+        assert again.status == 200
+        for stream in (second, again):
+            stream.close()
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+async def test_a_dead_or_hanging_store_holds_up_nothing(
+    settings: GatewaySettings, redis_server: Any, fault: str
+) -> None:
+    """Then each process counts alone: still a limit, and readiness says so without being unready."""
+    shared = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
+    async with limited(shared, operator="40/60", public="6/60") as gateway:
+        viewer = await gateway.key("viewer")
+        assert (await ask(gateway, "/v1/entities", viewer)).status == 200
+        (redis_server.kill if fault == "killed" else redis_server.freeze)()
+
+        async def timed(path: str, key: str | None) -> tuple[float, aiohttp.ClientResponse]:
+            started = monotonic()
+            response = await ask(gateway, path, key)
+            return monotonic() - started, response
+
+        first = await asyncio.gather(*(timed("/v1/entities", gateway.admin_key) for _ in range(10)))
+        exempt = [await timed("/livez", None) for _ in range(20)]
+        assert max(seconds for seconds, _ in first) < LIMITED_S
+        assert {response.status for _, response in first} == {200}
+        assert sorted(seconds for seconds, _ in exempt)[-2] < EXEMPT_S
+        assert breaches([await ask(gateway, "/v1/entities", viewer) for _ in range(8)], 5) == []
+        ready = await ask(gateway, "/readyz")
+        assert ready.status == 200
+        assert "counted in this process alone" in (await ready.json())["notes"]["limits"]
+        assert "summit_limits_shared_up 0.0" in await (await ask(gateway, "/metrics")).text()
+        await asyncio.to_thread(redis_server.start if fault == "killed" else redis_server.thaw)
+        async with asyncio.timeout(10.0):
+            while "notes" in await (await ask(gateway, "/readyz")).json():
+                await ask(gateway, "/metrics")
+                await asyncio.sleep(0.05)
+
+
+async def test_replicas_share_one_count(settings: GatewaySettings, redis_server: Any) -> None:
+    shared = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
+    async with limited(shared, public="6/60") as one:
+        viewer = await one.key("viewer")
+        other = shared.model_copy(update={"port": settings.port + 1 if settings.port < 65_535 else settings.port - 1})
+        async with limited(other, public="6/60") as two:
+            doors = [one, two]
+            answers = [await ask(doors[number % 2], "/v1/entities", viewer) for number in range(20)]
+            assert breaches(answers, 6) == []
