@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -24,6 +26,7 @@ assert _spec is not None and _spec.loader is not None
 _e2e = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_e2e)
 
+T = TypeVar("T")
 eventually = _e2e.eventually
 
 
@@ -60,6 +63,14 @@ class Stack(_e2e.System):  # type: ignore[misc, name-defined]  # loaded from a f
                 os.kill(pid, signal.SIGCONT)
 
         return go_on
+
+    def until(self, ask: Callable[[], T], *, within_s: float, what: str) -> T:
+        """Wait until a question has a true answer; returns the answer."""
+        deadline, pause = time.monotonic() + within_s, threading.Event()
+        while not (answer := ask()):
+            assert time.monotonic() < deadline, f"{what}: not within {within_s} s"
+            pause.wait(0.05)
+        return answer
 
     def ask(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from summit_core.observability.logs import leave
 from summit_core.security.service_key import ServiceKey
 from summit_core.security.tls import TlsSettings
 
@@ -108,7 +109,8 @@ def load(settings: type[S]) -> S:
         return settings()
     except ValidationError as error:
         lines = [f"{_environment_name(settings, e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
-        raise SystemExit("cannot start, these settings are wrong or missing:\n  " + "\n  ".join(lines)) from None
+        reason = "cannot start, these settings are wrong or missing:\n  " + "\n  ".join(lines)
+        raise leave(settings.__module__.partition(".")[0], reason, code=2) from None
 
 
 def _environment_name(settings: type[ServiceSettings], location: tuple[int | str, ...]) -> str:

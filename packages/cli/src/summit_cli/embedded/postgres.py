@@ -86,6 +86,7 @@ class Postgres:
             argv=(str(binaries() / "postgres"), "-D", str(self._data), *options),
             env=_environment(),
             stage=Stage.SERVER,
+            plain=True,
             stop_signal=signal.SIGINT,  # "fast": ends the sessions, writes a checkpoint, goes
             account=who,
         )

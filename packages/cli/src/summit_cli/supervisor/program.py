@@ -11,6 +11,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from summit_cli.supervisor import wrapping
+
 MAX_LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -32,7 +34,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``ends`` means that exit code 0 is its end and not a death."""
+    """``ends`` means that exit code 0 is its end and not a death; ``plain`` that its stderr is no JSON."""
 
     name: str
     argv: tuple[str, ...]
@@ -40,6 +42,7 @@ class Program:
     stage: Stage
     stop_signal: signal.Signals = signal.SIGTERM
     ends: bool = False
+    plain: bool = False
     account: Account | None = None
 
 
@@ -47,16 +50,20 @@ async def spawn(program: Program, log: Path) -> asyncio.subprocess.Process:
     """Start it in a session of its own (Ctrl-C reaches only the supervisor), its output appended to ``log``."""
     _rotate(log)
     with log.open("ab") as output:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *program.argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
-            stderr=output,
+            stderr=asyncio.subprocess.PIPE if program.plain else output,
             env=program.env,
             start_new_session=True,
             preexec_fn=die_with_parent(),
             **credentials(program.account),
         )
+    if process.stderr is not None:
+        level = "info" if program.stage is Stage.SERVER else "error"
+        wrapping.follow(process.stderr, log, program.name, level=level)
+    return process
 
 
 def credentials(account: Account | None) -> dict[str, Any]:

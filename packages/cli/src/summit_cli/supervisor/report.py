@@ -15,7 +15,7 @@ class Report:
     log: Path
 
     def __call__(self, event: str, *, level: str = "info", **facts: object) -> None:
-        line = {"timestamp": _now(), "level": level, "service": "supervisor", "event": event, **facts}
+        line = {"time": _now(), "level": level, "service": "supervisor", "event": event, **facts}
         with self.log.open("ab") as file:
             file.write(msgspec.json.encode(line) + b"\n")
         if level != "debug":

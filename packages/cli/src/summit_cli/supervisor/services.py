@@ -78,13 +78,17 @@ class Wiring:
             env |= self.fabric
         if name == "fusion":
             env["SUMMIT_CHECKPOINT_DIR"] = str(self.checkpoints)
-        return Program(name=name, argv=(sys.executable, "-m", MODULES[name]), env=env, stage=Stage.SERVICE)
+        return Program(name=name, argv=(sys.executable, "-m", MODULES[name]), env=env, stage=Stage.SERVICE, plain=True)
 
     def migration(self) -> Program:
         """The step that brings the database to this version's schema."""
         env = _base() | {"SUMMIT_DATABASE_URL": self.database_url}
         return Program(
-            name="migrate", argv=(sys.executable, "-m", "summit_core.store.migrate"), env=env, stage=Stage.SERVICE
+            name="migrate",
+            argv=(sys.executable, "-m", "summit_core.store.migrate"),
+            env=env,
+            stage=Stage.SERVICE,
+            plain=True,
         )
 
     def _gateway(self) -> dict[str, str]:
@@ -100,7 +104,7 @@ def scenario(name: str, *, seed: int, speed: float, endpoints: Path, auto_approv
         sys.executable, "-m", "summit_sim", "--scenario", name, "--seed", str(seed), "--speed", f"{speed:g}",
         "--endpoints", str(endpoints), *(["--auto-approve"] if auto_approve else []),
     )  # fmt: skip
-    return Program(name="scenario", argv=argv, env=_base(), stage=Stage.SCENARIO, ends=True)
+    return Program(name="scenario", argv=argv, env=_base(), stage=Stage.SCENARIO, ends=True, plain=True)
 
 
 def external_fabric() -> dict[str, str]:

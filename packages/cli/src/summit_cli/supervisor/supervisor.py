@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from summit_cli.state import StateDir
-from summit_cli.supervisor import leftovers
+from summit_cli.supervisor import leftovers, wrapping
 from summit_cli.supervisor.leftovers import Started
 from summit_cli.supervisor.program import Program, Stage, describe_exit, kill_group, spawn
 from summit_cli.supervisor.report import Report
@@ -65,6 +65,7 @@ class Supervisor:
         for stage in Stage:
             children = [child for child in self.children.values() if child.program.stage is stage]
             await asyncio.gather(*(self._end(child, limits[stage]) for child in children))
+        await wrapping.finished()
         self._state.processes.unlink(missing_ok=True)
 
     async def _end(self, child: Child, limit: float) -> None:

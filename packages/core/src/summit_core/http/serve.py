@@ -12,7 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from summit_core.observability import spans
-from summit_core.observability.logs import configure_logs
+from summit_core.observability.logs import configure_logs, watch_loop
 from summit_core.observability.process import measure_process
 from summit_core.security.tls import server_options, watch
 from summit_core.settings import ServiceSettings
@@ -63,6 +63,7 @@ async def _serve(service: str, settings: ServiceSettings, build: Callable[[], Fa
         **server_options(settings),
     )
     loop = asyncio.get_running_loop()
+    watch_loop(loop)
     _look_again(loop)
     tell: Callable[[], None] | None = getattr(app.state, "before_stop", None)
 

@@ -1,29 +1,24 @@
 """Every line of every process is one JSON object, the server's own lines too (checklist H7)."""
 
+import asyncio
 import logging
-import re
 import sys
-from typing import Any
+import threading
+from types import TracebackType
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.types import EventDict, Processor
 
-_SECRETS = re.compile(
-    r"(?i)(?P<keep>bearer\s+|://[^:/@\s]+:|(?:password|secret|api[_-]?key|token)[\"']?\s*[:=]\s*[\"']?)[^\s@,;\"'}]{4,}"
-)
+from summit_core.observability.redact import redact, redacted
+
+__all__ = ["configure_logs", "leave", "redact", "watch_loop"]
+UNCAUGHT: Final = "nobody caught an error"
 
 
-def redact(text: str) -> str:
-    """Text without the secrets it may hold: bearer tokens, passwords in URLs, ``password=…``."""
-    return _SECRETS.sub(lambda match: match["keep"] + "[redacted]", text)
-
-
-def _redact_event(_: Any, __: str, event: EventDict) -> EventDict:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
-
-
-def configure_logs(service: str, level: str = "info") -> None:
-    """Send structlog and the standard library's loggers to stdout as JSON lines with service, time and level."""
+def configure_logs(service: str, level: str = "info", *, to: TextIO | None = None) -> None:
+    """Send structlog, the standard library's loggers, warnings and errors that nobody catches to stdout, as JSON lines
+    with service, time and level, and without secrets."""
 
     def name_service(_: Any, __: str, event: EventDict) -> EventDict:
         event.setdefault("service", service)
@@ -38,7 +33,6 @@ def configure_logs(service: str, level: str = "info") -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         name_service,
-        _redact_event,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -46,12 +40,13 @@ def configure_logs(service: str, level: str = "info") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(to or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _redact_event,
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -63,3 +58,38 @@ def configure_logs(service: str, level: str = "info") -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("nats.aio.client").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def leave(service: str, reason: str, *, code: int = 1) -> SystemExit:
+    """Say as a JSON line on stderr why a process cannot start; raise what is returned."""
+    configure_logs(service, to=sys.stderr)
+    structlog.get_logger(__name__).critical(reason)
+    return SystemExit(code)
+
+
+def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Errors that no task waits for become log lines, not text on stderr."""
+
+    def told(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        structlog.get_logger("asyncio").error(context["message"], exc_info=error)
+
+    loop.set_exception_handler(told)
+
+
+def _redact_event(_: Any, __: str, event: EventDict) -> EventDict:
+    clean: EventDict = redacted(event)
+    return clean
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        structlog.get_logger("uncaught").critical(UNCAUGHT, kind=kind.__name__, exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(what: threading.ExceptHookArgs) -> None:
+    if what.exc_value is not None:
+        _uncaught(what.exc_type, what.exc_value, what.exc_traceback)
