@@ -25,7 +25,7 @@ async def test_a_client_cannot_make_series_by_methods_or_paths() -> None:
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
-        assert message["type"] == "http.response.start"
+        assert message["type"].startswith("http.response")
 
     middleware = RequestMiddleware(app, service="bounded")
     for number in range(300):
