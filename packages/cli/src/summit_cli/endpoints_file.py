@@ -1,10 +1,12 @@
 """``endpoints.json``: where a running installation is reached (docs/reference/interfaces.md)."""
 
 from pathlib import Path
+from ssl import SSLContext
 
 import click
 import msgspec
 from msgspec import Struct
+from summit_core.security.context import TlsFiles
 
 from summit_cli.state import write_private
 
@@ -16,6 +18,7 @@ class Mqtt(Struct, frozen=True, kw_only=True):
     port: int
     username: str | None = None
     password: str | None = None
+    tls: TlsFiles | None = None
 
 
 class Endpoints(Struct, frozen=True, kw_only=True):
@@ -28,6 +31,8 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     admin_key_file: str
     pid: int
     mqtt: Mqtt | None = None
+    tls: TlsFiles | None = None
+    """What the command line shows and believes, where the services speak TLS."""
 
 
 def write(path: Path, endpoints: Endpoints) -> None:
@@ -43,6 +48,14 @@ def read(path: Path) -> Endpoints:
         raise click.ClickException(f"{path} does not exist: nothing runs there; start it with `summit up`") from None
     except msgspec.DecodeError as error:
         raise click.ClickException(f"{path} is damaged ({error}); stop and start with `summit up`") from None
+
+
+def encryption(endpoints: Endpoints) -> SSLContext | bool:
+    """As aiohttp takes it: True is what the machine believes."""
+    try:
+        return True if endpoints.tls is None else endpoints.tls.context()
+    except OSError as error:
+        raise click.ClickException(f"cannot read the certificates that endpoints.json names: {error}") from None
 
 
 def admin_key(endpoints: Endpoints) -> str:

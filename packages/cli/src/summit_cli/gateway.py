@@ -19,13 +19,14 @@ class Gateway:
     """An open session with the gateway of an installation."""
 
     def __init__(self, endpoints: Endpoints) -> None:
-        self._base = endpoints.gateway
+        self._base, self._encryption = endpoints.gateway, endpoints_file.encryption(endpoints)
         self._headers = {"Authorization": f"Bearer {endpoints_file.admin_key(endpoints)}"}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=30.0, connect=2.0)
-        self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
+        connector = aiohttp.TCPConnector(ssl=self._encryption)
+        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=timeout)
         return self
 
     async def __aexit__(

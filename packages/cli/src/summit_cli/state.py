@@ -39,6 +39,10 @@ class StateDir:
         return self.path / "nats"
 
     @property
+    def certs(self) -> Path:
+        return self.path / "certs"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "fusion"
 

@@ -46,7 +46,10 @@ async def upload(endpoints: Endpoints, path: str, file: IO[bytes], media_type: s
         async with (
             aiohttp.ClientSession(timeout=UNHURRIED) as session,
             session.post(
-                endpoints.gateway + path, data=pieces(), headers=_key(endpoints) | {"Content-Type": media_type}
+                endpoints.gateway + path,
+                data=pieces(),
+                headers=_key(endpoints) | {"Content-Type": media_type},
+                ssl=endpoints_file.encryption(endpoints),
             ) as answer,
         ):
             content = await answer.read()
@@ -62,7 +65,12 @@ async def _receive(endpoints: Endpoints, path: str, params: dict[str, str], file
     try:
         async with (
             aiohttp.ClientSession(timeout=UNHURRIED) as session,
-            session.get(endpoints.gateway + path, params=params, headers=_key(endpoints)) as answer,
+            session.get(
+                endpoints.gateway + path,
+                params=params,
+                headers=_key(endpoints),
+                ssl=endpoints_file.encryption(endpoints),
+            ) as answer,
         ):
             if answer.status >= 400:
                 raise _refused(answer.status, await answer.read())

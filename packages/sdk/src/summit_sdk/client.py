@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from summit_core.errors import UnavailableError
 from summit_core.ids import new_id
 from summit_core.model import Alert, AnyObservation, Approval, Entity, Incident, Task
+from summit_core.security.context import TlsFiles
 from summit_core.wire import decode, encode
 
 from summit_sdk.endpoints import Endpoints
@@ -53,23 +54,33 @@ class SummitClient:
     """
 
     def __init__(
-        self, url: str, key: str, *, attempts: int = 6, backoff: Backoff | None = None, timeout_s: float = 10.0
+        self,
+        url: str,
+        key: str,
+        *,
+        attempts: int = 6,
+        backoff: Backoff | None = None,
+        timeout_s: float = 10.0,
+        tls: TlsFiles | None = None,
     ) -> None:
+        """``tls``: the authority to believe, where it is not one that the machine believes."""
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"}
         self._attempts = attempts
         self._backoff = backoff or Backoff()
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._tls = tls
         self._opened: aiohttp.ClientSession | None = None
 
     @classmethod
     def from_endpoints(cls, path: str | Path = ".summit/endpoints.json", *, key: str | None = None) -> Self:
         """The Summit OS that runs here, as its first administrator or with the ``key`` given."""
         endpoints = Endpoints.read(path)
-        return cls(endpoints.gateway, key or endpoints.admin_key())
+        return cls(endpoints.gateway, key or endpoints.admin_key(), tls=endpoints.tls)
 
     async def __aenter__(self) -> Self:
-        self._opened = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+        connector = aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls.context())
+        self._opened = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._timeout)
         return self
 
     async def __aexit__(

@@ -190,6 +190,7 @@ class Device:
             password=self._broker.password,
             identifier=self.id,
             keepalive=KEEPALIVE_S,
+            tls_context=None if self._broker.tls is None else self._broker.tls.context(),
             will=aiomqtt.Will(self._status_topic, _status("offline"), qos=1),
         )
 

@@ -6,6 +6,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 from summit_core.errors import InputError
+from summit_core.security.context import TlsFiles
 from summit_core.wire import decode
 
 
@@ -16,6 +17,8 @@ class MqttEndpoint(Struct, frozen=True, kw_only=True):
     port: int
     username: str | None = None
     password: str | None = None
+    tls: TlsFiles | None = None
+    """Where the broker speaks TLS: its authority, and the certificate of the device."""
 
     def __repr__(self) -> str:
         return f"MqttEndpoint({self.host}:{self.port})"  # a log line must not show the password
@@ -27,6 +30,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     gateway: str
     mqtt: MqttEndpoint | None = None
     admin_key_file: str | None = None
+    tls: TlsFiles | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> Self:

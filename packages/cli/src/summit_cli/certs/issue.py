@@ -104,6 +104,9 @@ def revocations(
     """Serial numbers and when they were revoked. The list holds as long as the authority."""
     built = x509.CertificateRevocationListBuilder().issuer_name(by[0].subject)
     built = built.last_update(now - BACKDATED).next_update(by[0].not_valid_after_utc)
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(by[1].public_key())
+    built = built.add_extension(identifier, critical=False)
+    built = built.add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
     for serial, at in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at).build()
         built = built.add_revoked_certificate(entry)

@@ -43,7 +43,7 @@ def status(state_dir: Path, as_json: bool) -> None:
 async def all_readiness(endpoints: Endpoints) -> dict[str, dict[str, str]]:
     """The reasons of each service; empty for one that is ready."""
     names = list(endpoints.services)
-    answers = await asyncio.gather(*(readiness(endpoints.services[name]) for name in names))
+    answers = await asyncio.gather(*(readiness(endpoints.services[name], tls=endpoints.tls) for name in names))
     return dict(zip(names, answers, strict=True))
 
 

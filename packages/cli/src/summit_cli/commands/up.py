@@ -29,6 +29,7 @@ SCENARIOS = ("ridge-fire", "none")
     default=True,
     help="One MQTT user for all devices (for development), or a credential for each.  [default: shared]",
 )
+@click.option("--tls", is_flag=True, help="Encrypt everything, with certificates of its own for services and devices.")
 @options.as_json
 def up(
     state_dir: Path,
@@ -39,6 +40,7 @@ def up(
     speed: float,
     auto_approve: bool,
     shared_device: bool,
+    tls: bool,
     as_json: bool,
 ) -> None:
     """Start everything, keep it running, stop it on Ctrl-C.
@@ -69,5 +71,6 @@ def up(
         speed=speed,
         auto_approve=auto_approve,
         shared_device=shared_device,
+        tls=tls,
     )
     asyncio.run(installation.run(chosen, announce))

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from summit_cli.embedded.secrets import Secrets
+from summit_cli.embedded.tls import OPERATOR, Tls
 from summit_cli.state import StateDir, write_private
 from summit_cli.supervisor.program import Program, Stage
 
@@ -51,7 +52,9 @@ jetstream {{
 mqtt {{
   host: "127.0.0.1"
   port: {mqtt_port}
+  {mqtt_tls}
 }}
+{tls}
 accounts {{ SYS {{ users: [{{ user: "{system_user}", password: {system_password} }}] }} }}
 system_account: SYS
 authorization {{
@@ -87,6 +90,7 @@ class Nats:
     port: int
     mqtt_port: int
     shared_device: bool = True
+    tls: Tls | None = None
 
     @property
     def url(self) -> str:
@@ -113,6 +117,8 @@ class Nats:
         text = _CONFIG.format(
             port=self.port,
             mqtt_port=self.mqtt_port,
+            tls="" if self.tls is None else self.tls.broker("services"),
+            mqtt_tls="" if self.tls is None else self.tls.broker("devices"),
             log=json.dumps(str(self._log)),
             store=json.dumps(str(self.state.nats.resolve() / "store")),
             service_user=SERVICE_USER,
@@ -138,7 +144,7 @@ class Nats:
         """None when JetStream answers a signed-in client and the MQTT listener accepts, else what is missing."""
         try:
             async with asyncio.timeout(2.0):
-                answer = await jetstream_info(self.port, SERVICE_USER, self.secrets.nats_service)
+                answer = await jetstream_info(self.port, SERVICE_USER, self.secrets.nats_service, self.tls)
                 _, mqtt = await asyncio.open_connection("127.0.0.1", self.mqtt_port)
                 mqtt.close()
                 await mqtt.wait_closed()
@@ -158,10 +164,13 @@ def binary() -> Path:
     raise click.ClickException(f"no nats-server beside {sys.executable}; run `make setup`")
 
 
-async def jetstream_info(port: int, user: str, password: str) -> bytes:
-    """Ask ``$JS.API.INFO`` in the plain protocol; the answer's JSON."""
+async def jetstream_info(port: int, user: str, password: str, tls: Tls | None = None) -> bytes:
+    """Ask ``$JS.API.INFO``; the answer's JSON."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
+        if tls is not None:
+            await reader.readuntil(b"\r\n")  # the server's greeting, which is never encrypted
+            await writer.start_tls(tls.files(OPERATOR).context(), server_hostname="127.0.0.1")
         connect = json.dumps({"user": user, "pass": password, "verbose": False, "pedantic": False})
         writer.write(f"CONNECT {connect}\r\nSUB _probe 1\r\nPUB $JS.API.INFO _probe 0\r\n\r\n".encode())
         while True:

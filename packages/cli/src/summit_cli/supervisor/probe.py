@@ -4,13 +4,14 @@ import asyncio
 from urllib.parse import urlsplit
 
 import msgspec
+from summit_core.security.context import TlsFiles
 
 
-async def get(url: str, timeout_s: float = 2.0) -> tuple[int, bytes]:
+async def get(url: str, timeout_s: float = 2.0, tls: TlsFiles | None = None) -> tuple[int, bytes]:
     """Status and body of a GET, on a connection of its own. Raises ``OSError`` (``TimeoutError`` among them)."""
-    parts = urlsplit(url)
+    parts, context = urlsplit(url), None if tls is None else tls.context()
     async with asyncio.timeout(timeout_s):
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=context)
         try:
             # 1.0, so that the answer comes whole and ends with the connection
             writer.write(f"GET {parts.path or '/'} HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
@@ -23,10 +24,10 @@ async def get(url: str, timeout_s: float = 2.0) -> tuple[int, bytes]:
     return int(words[1]), body
 
 
-async def readiness(url: str, timeout_s: float = 3.0) -> dict[str, str]:
+async def readiness(url: str, timeout_s: float = 3.0, *, tls: TlsFiles | None = None) -> dict[str, str]:
     """Why the service at ``url`` is not ready; empty when it is."""
     try:
-        status, body = await get(f"{url}/readyz", timeout_s)
+        status, body = await get(f"{url}/readyz", timeout_s, tls)
     except TimeoutError:
         return {"http": f"no answer within {timeout_s:.0f} s"}
     except OSError as error:

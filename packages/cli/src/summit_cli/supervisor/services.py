@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from summit_cli.embedded.secrets import Secrets
+from summit_cli.embedded.tls import Tls
 from summit_cli.supervisor.program import Program, Stage
 
 GATEWAY: Final = "api-gateway"
@@ -52,11 +53,13 @@ class Wiring:
     checkpoints: Path
     fabric: dict[str, str] = field(default_factory=dict, repr=False)
     """What only fabric is told: the broker's registry settings, which hold secrets."""
+    tls: Tls | None = None
 
     def url(self, service: str) -> str:
         """The address of a service as this machine reaches it."""
         host = self.host if service == GATEWAY and self.host not in {"0.0.0.0", "::"} else "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.ports[service]}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.ports[service]}"
 
     @property
     def urls(self) -> dict[str, str]:
@@ -70,6 +73,8 @@ class Wiring:
             "SUMMIT_HOST": self.host if name == GATEWAY else "127.0.0.1",
             "SUMMIT_PORT": str(self.ports[name]),
         }
+        if self.tls is not None:
+            env |= self.tls.service(name, clients=name != GATEWAY)
         if name in NEEDS_DATABASE:
             env["SUMMIT_DATABASE_URL"] = self.database_url
         if name == GATEWAY:

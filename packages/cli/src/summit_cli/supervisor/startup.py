@@ -9,12 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 import click
 import msgspec
+from summit_core.security.context import TlsFiles
 
 from summit_cli import endpoints_file
 from summit_cli.embedded import ports, secrets
 from summit_cli.embedded.nats import DEVICE_USER, Nats
 from summit_cli.embedded.postgres import Postgres
 from summit_cli.embedded.secrets import Secrets
+from summit_cli.embedded.tls import OPERATOR, SIMULATED, Tls, prepare
 from summit_cli.endpoints_file import Endpoints, Mqtt
 from summit_cli.state import StateDir
 from summit_cli.supervisor import leftovers
@@ -26,7 +28,7 @@ from summit_cli.supervisor.supervisor import Child, Supervisor
 READY_WITHIN_S = 90.0
 POLL_S = 0.1
 GIVE_UP_AFTER_DEATHS = 3
-GATEWAY_PORT, MQTT_PORT = 8000, 1883
+GATEWAY_PORT, MQTT_PORT, MQTTS_PORT = 8000, 1883, 8883
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Options:
     speed: float
     auto_approve: bool
     shared_device: bool = True
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Startup:
         self._report = report
         self._secrets = Secrets()
         self._problems: dict[str, str] = {}
+        self._tls: Tls | None = None
 
     async def run(self) -> Endpoints:
         """Returns when all is ready. Raises ``ClickException`` when it cannot be."""
@@ -72,6 +76,8 @@ class Startup:
         if found:
             self._report(f"ended what an earlier run left behind: {', '.join(found)}", level="warning")
         self._secrets = secrets.load(self._state)
+        if self._options.tls:
+            self._tls = prepare(self._state, MODULES, self._options.host)
         chosen = self._choose_ports()
         try:
             async with asyncio.timeout(READY_WITHIN_S):
@@ -89,7 +95,10 @@ class Startup:
         given = self._options.port
         if given:
             ports.demand(self._options.host, given)
-        preferred = dict.fromkeys(MODULES, 0) | {GATEWAY: given or GATEWAY_PORT, "mqtt": MQTT_PORT}
+        preferred = dict.fromkeys(MODULES, 0) | {
+            GATEWAY: given or GATEWAY_PORT,
+            "mqtt": MQTTS_PORT if self._tls else MQTT_PORT,
+        }
         return ports.choose(preferred | {"nats": 0, "postgres": 0})
 
     async def _start_servers(self, chosen: dict[str, int]) -> Servers:
@@ -99,10 +108,10 @@ class Startup:
         waits: list[Awaitable[None]] = []
         if not nats_url:
             shared = self._options.shared_device
-            nats = Nats(self._state, self._secrets, chosen["nats"], chosen["mqtt"], shared)
+            nats = Nats(self._state, self._secrets, chosen["nats"], chosen["mqtt"], shared, self._tls)
             waits.append(self._wait(self._supervisor.keep(nats.program()), nats.problem))
             nats_url, fabric = nats.url, nats.fabric
-            mqtt = Mqtt(host="127.0.0.1", port=chosen["mqtt"])
+            mqtt = Mqtt(host="127.0.0.1", port=chosen["mqtt"], tls=self._device_files())
             if shared:
                 mqtt = msgspec.structs.replace(mqtt, username=DEVICE_USER, password=self._secrets.mqtt_device)
         if not database_url:
@@ -111,6 +120,12 @@ class Startup:
             database_url = postgres.url
         await asyncio.gather(*waits)
         return Servers(nats_url, database_url, mqtt, fabric)
+
+    def _device_files(self) -> TlsFiles | None:
+        """What devices believe; where they share a user, also what they show."""
+        if self._tls is None:
+            return None
+        return self._tls.files(SIMULATED) if self._options.shared_device else TlsFiles(ca=str(self._tls.root))
 
     async def _start_postgres(self, postgres: Postgres) -> None:
         program = await asyncio.to_thread(postgres.prepare)
@@ -126,6 +141,7 @@ class Startup:
             admin_key=self._state.admin_key.resolve(),
             checkpoints=self._state.checkpoints.resolve(),
             fabric=servers.fabric,
+            tls=self._tls,
         )
 
     async def _migrate(self, wiring: Wiring) -> None:
@@ -145,7 +161,7 @@ class Startup:
         await asyncio.gather(*(self._service_ready(name, wiring.url(name)) for name in MODULES))
 
     async def _service_ready(self, name: str, url: str) -> None:
-        await self._wait(self._supervisor.children[name], lambda: _problem_of(url))
+        await self._wait(self._supervisor.children[name], lambda: _problem_of(url, self._operator()))
 
     async def _wait(self, child: Child, problem: Callable[[], Awaitable[str | None]]) -> None:
         """Until there is no problem. A program that dies again and again will not get better by waiting."""
@@ -177,7 +193,11 @@ class Startup:
             services=wiring.urls,
             admin_key_file=str(wiring.admin_key),
             pid=os.getpid(),
+            tls=self._operator(),
         )
+
+    def _operator(self) -> TlsFiles | None:
+        return None if self._tls is None else self._tls.files(OPERATOR)
 
     def _start_scenario(self) -> None:
         options = self._options
@@ -192,8 +212,8 @@ class Startup:
             self._supervisor.keep(program)
 
 
-async def _problem_of(url: str) -> str | None:
-    reasons = await readiness(url)
+async def _problem_of(url: str, tls: TlsFiles | None) -> str | None:
+    reasons = await readiness(url, tls=tls)
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or None
 
 

@@ -15,6 +15,8 @@ from prometheus_client import Gauge
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from summit_core.security.context import ClientContext
+
 NOT_AFTER: Final = Gauge(
     "summit_certificate_not_after_seconds", "When a certificate ends, in seconds since 1970", ["name"]
 )
@@ -54,43 +56,6 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext | None:
     if settings.tls_ca_file is None:
         return None
     return ClientContext.of(settings.tls_ca_file, settings.tls_cert_file, settings.tls_key_file)
-
-
-class ClientContext(ssl.SSLContext):
-    """A client's: it believes ``authority`` alone, compares the name, and shows ``certificate``.
-
-    Before each handshake it looks whether the files were renewed, so that a program need not be started anew;
-    connections that are open stay as they are. An authority that was taken out of its file is believed until the end
-    of the program.
-    """
-
-    _files: tuple[Path, Path | None, Path | None]
-    _seen: tuple[int, ...]
-
-    @classmethod
-    def of(cls, authority: Path, certificate: Path | None = None, key: Path | None = None) -> "ClientContext":
-        """Raises ``OSError`` (``ssl.SSLError`` among them) for files that are no good."""
-        made = cls(ssl.PROTOCOL_TLS_CLIENT)  # which compares names and demands a certificate
-        made.minimum_version = ssl.TLSVersion.TLSv1_2
-        made._files = (authority, certificate, key)
-        made._read()
-        return made
-
-    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
-        if self._seen != self._times():
-            self._read()
-        return super().wrap_bio(*arguments, **named)
-
-    def _read(self) -> None:
-        seen = self._times()
-        authority, certificate, key = self._files
-        self.load_verify_locations(authority)
-        if certificate is not None:
-            self.load_cert_chain(certificate, key)
-        self._seen = seen
-
-    def _times(self) -> tuple[int, ...]:
-        return tuple(path.stat().st_mtime_ns for path in self._files if path is not None)
 
 
 def server_options(settings: TlsSettings) -> dict[str, Any]:

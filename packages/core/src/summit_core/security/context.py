@@ -1,0 +1,57 @@
+"""What a program shows and believes when it calls a server by TLS. Light, because the supervisor has it too."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+
+class ClientContext(ssl.SSLContext):
+    """A client's: it believes ``authority`` alone, compares the name, and shows ``certificate``.
+
+    Before each handshake it looks whether the files were renewed, so that a program need not be started anew;
+    connections that are open stay as they are. An authority that was taken out of its file is believed until the end
+    of the program.
+    """
+
+    _files: tuple[Path, Path | None, Path | None]
+    _seen: tuple[int, ...]
+
+    @classmethod
+    def of(cls, authority: Path, certificate: Path | None = None, key: Path | None = None) -> "ClientContext":
+        """Raises ``OSError`` (``ssl.SSLError`` among them) for files that are no good."""
+        made = cls(ssl.PROTOCOL_TLS_CLIENT)  # which compares names and demands a certificate
+        made.minimum_version = ssl.TLSVersion.TLSv1_2
+        made._files = (authority, certificate, key)
+        made._read()
+        return made
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        if self._seen != self._times():
+            self._read()
+        return super().wrap_bio(*arguments, **named)
+
+    def _read(self) -> None:
+        seen = self._times()
+        authority, certificate, key = self._files
+        self.load_verify_locations(authority)
+        if certificate is not None:
+            self.load_cert_chain(certificate, key)
+        self._seen = seen
+
+    def _times(self) -> tuple[int, ...]:
+        return tuple(path.stat().st_mtime_ns for path in self._files if path is not None)
+
+
+class TlsFiles(Struct, frozen=True, kw_only=True):
+    """The paths that a program is told: the authority, and where it has one its own certificate."""
+
+    ca: str
+    certificate: str | None = None
+    key: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Raises ``OSError`` for files that are not there or no good."""
+        own = [None if path is None else Path(path) for path in (self.certificate, self.key)]
+        return ClientContext.of(Path(self.ca), *own)
