@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run secrets readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
+.PHONY: help setup run secrets secrets-document readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -92,6 +92,7 @@ drift: ## Lock files and schemas say what the sources say
 	uv lock --check
 	@scripts/locks.sh --check
 	$(BIN)/python scripts/generate_schemas.py --check
+	$(BIN)/python scripts/secrets_document.py --check
 
 limits: ## Size of files and functions, broad excepts
 	$(BIN)/python scripts/check_limits.py
@@ -99,6 +100,9 @@ limits: ## Size of files and functions, broad excepts
 locks: ## Write uv.lock and the requirements.lock of each app
 	uv lock
 	@scripts/locks.sh
+
+secrets-document: ## Write docs/SECRETS_MANAGEMENT.md from the settings of the services
+	$(BIN)/python scripts/secrets_document.py
 
 schemas: ## Write schemas/ from the model
 	$(BIN)/python scripts/generate_schemas.py
