@@ -28,6 +28,9 @@ from summit_gateway.access import access_of, admit
 from summit_gateway.console.endpoints import console_router
 from summit_gateway.console.files import ConsoleFiles
 from summit_gateway.deadlines import DEADLINES, URGENT
+from summit_gateway.idempotency.middleware import IdempotencyMiddleware
+from summit_gateway.idempotency.service import KEPT_S, LEASE_S, Idempotency
+from summit_gateway.idempotency.store import IdempotencyStore
 from summit_gateway.identity import REFUSAL, Identity, IdentityMiddleware
 from summit_gateway.ingest.endpoints import ingest_router
 from summit_gateway.ingest.service import Ingest
@@ -94,6 +97,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
             Middleware(AttemptsMiddleware, limits=services.limits),
             Middleware(IdentityMiddleware, services=services),
             Middleware(LimitsMiddleware, rules=services.limits.rules),
+            Middleware(IdempotencyMiddleware, services=services),
         ],
         dependencies=[Depends(guard)],
     )
@@ -133,6 +137,7 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
         settings.session_secret.get_secret_value(), clock, revealed(settings.session_secret_previous)
     )
     services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
+    services.idempotency = Idempotency(IdempotencyStore(pool, lease_s=LEASE_S, kept_s=KEPT_S))
     services.ingest = Ingest(bus, clock)
     behind = {name: Upstream(name, url, session) for name, url in _urls(settings).items()}
     services.upstreams = Upstreams(behind, settings.service_key.get_secret_value())
@@ -152,7 +157,13 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
         await bus.ensure_streams()
         await services.mirror.run()
 
-    for name, run in {FIRST_KEY: first_key, "mirror": follow, "keys": lambda: services.keys.run(health)}.items():
+    loops = {
+        FIRST_KEY: first_key,
+        "mirror": follow,
+        "keys": lambda: services.keys.run(health),
+        "idempotency": lambda: services.idempotency.run(health),
+    }
+    for name, run in loops.items():
         task = asyncio.create_task(supervise(name, run, health), name=name)
         stack.push_async_callback(end, task)
     health.expect(FIRST_KEY)

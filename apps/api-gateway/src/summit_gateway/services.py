@@ -5,6 +5,8 @@ from summit_core.clock import Clock
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
 
+from summit_gateway.idempotency.middleware import HasIdempotency
+from summit_gateway.idempotency.service import Idempotency
 from summit_gateway.identity import HasIdentity, Identity
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.service import KeyService
@@ -14,13 +16,14 @@ from summit_gateway.stream.hub import Hub
 from summit_gateway.upstream.service import Upstreams
 
 
-class Services(HasIdentity):
+class Services(HasIdentity, HasIdempotency):
     """One of each, for one process."""
 
     bus: Bus
     clock: Clock
     health: HealthMonitor
     hub: Hub
+    idempotency: Idempotency
     identity: Identity
     ingest: Ingest
     keys: KeyService

@@ -51,6 +51,8 @@ class ErrorCode(StrEnum):
     PRECONDITION_REQUIRED = "precondition_required"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress"
+    IDEMPOTENCY_UNKNOWN = "idempotency_unknown"
+    IDEMPOTENCY_SECRET = "idempotency_secret"
     GONE = "gone"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"

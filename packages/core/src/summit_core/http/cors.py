@@ -15,8 +15,8 @@ RULES: Final[dict[str, Any]] = {
         *("Traceparent", "Tracestate", "X-Request-Id", "X-Summit-Request"),
     ],
     "expose_headers": [
-        *("Content-Disposition", "Content-Location", "ETag", "Location", "RateLimit", "RateLimit-Policy"),
-        *("Retry-After", "X-Request-Id"),
+        *("Content-Disposition", "Content-Location", "ETag", "Idempotency-Replayed", "Location"),
+        *("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"),
     ],
     "max_age": 600,
 }
