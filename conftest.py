@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import importlib.util
+import json
 import os
 import secrets
 import shutil
@@ -12,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +241,81 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@dataclass(frozen=True)
+class AsgiAnswer:
+    """What an app answered when it was called without a server."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def _call_asgi(
+    app: Any, method: str, path: str, *, body: bytes = b"", scheme: str = "http", **headers: str
+) -> AsgiAnswer:
+    """``headers``: underscores are hyphens."""
+    target, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": scheme,
+        "root_path": "",
+        "method": method,
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": query.encode(),
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+        "headers": [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent: list[dict[str, Any]] = []
+    asked = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        first = next(asked, None)
+        return first if first is not None else await asyncio.get_running_loop().create_future()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(dict(message))
+
+    try:
+        await app(scope, receive, send)
+    except Exception:
+        if not sent:
+            raise
+    answered = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return AsgiAnswer(sent[0]["status"], answered, b"".join(one.get("body", b"") for one in sent[1:]))
+
+
+@pytest.fixture
+def asgi() -> Callable[..., Awaitable[AsgiAnswer]]:
+    """Call an app as its server does, without one: method, path, headers; its status, headers and body."""
+    return _call_asgi
+
+
+_proxy = importlib.util.spec_from_file_location("chaos_proxy", Path(__file__).parent / "tests" / "faults" / "proxy.py")
+assert _proxy is not None and _proxy.loader is not None
+_chaos = importlib.util.module_from_spec(_proxy)
+_proxy.loader.exec_module(_chaos)
+
+
+@pytest.fixture
+async def chaos_proxy() -> AsyncIterator[Callable[[int], Awaitable[Any]]]:
+    """Put a ``ChaosProxy`` (tests/faults/proxy.py) before a port."""
+    started: list[Any] = []
+
+    async def before(target: int) -> Any:
+        started.append(_chaos.ChaosProxy(target, free_port()))
+        await started[-1].become("ok")
+        return started[-1]
+
+    yield before
+    for proxy in started:
+        await proxy.close()

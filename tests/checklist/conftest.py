@@ -1,5 +1,6 @@
 """What the checks of the production checklist share: one running installation for all of them."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -14,6 +15,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from fastapi import FastAPI
+from summit_core.settings import ServiceSettings, load
+
+MODULES = {
+    "api-gateway": "summit_gateway",
+    "fabric": "summit_fabric",
+    "fusion": "summit_fusion",
+    "intelligence": "summit_intelligence",
+    "tasking": "summit_tasking",
+}
+LEAST = {
+    "SUMMIT_NATS_URL": "nats://127.0.0.1:1",
+    "SUMMIT_DATABASE_URL": "postgresql://summit@127.0.0.1:1/summit",
+    "SUMMIT_SERVICE_KEY": "service-key-for-tests-only",
+    "SUMMIT_SESSION_SECRET": "s" * 40,
+    "SUMMIT_PORT": "0",
+    "SUMMIT_FABRIC_URL": "http://127.0.0.1:1",
+    "SUMMIT_INTELLIGENCE_URL": "http://127.0.0.1:1",
+    "SUMMIT_TASKING_URL": "http://127.0.0.1:1",
+}
+"""Addresses at which nobody listens."""
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not let a test import the module beside it
 
@@ -94,3 +116,26 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.start()
     yield stack
     stack.stop()
+
+
+@pytest.fixture
+def service_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., FastAPI]:
+    """Build the app of a service as its ``__main__`` does, with its least settings; it is not started."""
+
+    def build(service: str, **settings: str) -> FastAPI:
+        module = MODULES[service]
+        for name in LEAST:
+            monkeypatch.setenv(name, LEAST[name])
+        monkeypatch.setenv("SUMMIT_ADMIN_KEY_FILE", str(tmp_path / "admin.key"))
+        for name, value in settings.items():
+            monkeypatch.setenv(name.upper() if name == "cors_origins" else f"SUMMIT_{name.upper()}", value)
+        own = importlib.import_module(f"{module}.settings")
+        (kind,) = (
+            one
+            for one in vars(own).values()
+            if isinstance(one, type) and issubclass(one, ServiceSettings) and one.__module__ == own.__name__
+        )
+        app: FastAPI = importlib.import_module(f"{module}.app").build_app(load(kind))
+        return app
+
+    return build

@@ -121,8 +121,8 @@ class Process:
     def __init__(self, bus: Bus, clock: ManualClock, deadlines: Deadlines) -> None:
         self.health = HealthMonitor()
         self.mirror = Mirror(bus, self.health, types=TYPES)
-        self.store = Store(self.mirror, WorldWriter(bus, "tasking"))
-        self.service = Tasking(self.store, Dispatcher(bus), clock, deadlines)
+        self.store = Store(self.mirror, WorldWriter(bus, "tasking", written=self.mirror.trace_of))
+        self.service = Tasking(self.store, Dispatcher(bus, self.mirror.trace_of), clock, deadlines)
         worker = Worker(bus, self.mirror, self.service, self.health, clock)
         loops = {"mirror": self.mirror.run, FOLLOW: worker.follow, LOOK: worker.look}
         self._tasks = {name: asyncio.create_task(supervise(name, run, self.health)) for name, run in loops.items()}

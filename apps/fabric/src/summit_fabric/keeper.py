@@ -159,6 +159,8 @@ class Keeper:
     def _take(self, observation: AnyObservation) -> Held | None:
         source, received_at = observation.source, observation.received_at or self._clock.now()
         self._heard[source] = received_at
+        if observation.trace is not None:
+            self._writer.traces.note(str(observation.id), observation.trace)
         held = self._held.get(source)
         if held is None:
             entity = absorb(None, observation)

@@ -172,6 +172,8 @@ class Worker:
     def _take_in(self, observations: Iterable[AnyObservation], moment: datetime) -> None:
         movers: list[Position | Detection] = []
         for one in observations:
+            if one.trace is not None:
+                self._writer.traces.note(str(one.id), one.trace)
             if isinstance(one, Bearing):
                 self.hazards.observe(one)
             elif isinstance(one, Hotspot):

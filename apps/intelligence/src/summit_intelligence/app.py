@@ -30,7 +30,7 @@ def build_app(settings: Settings) -> FastAPI:
         health.checks["nats"] = bus.check
         await bus.ensure_streams()
         mirror = Mirror(bus, health, types=TYPES)
-        store = Store(mirror, WorldWriter(bus, NAME))
+        store = Store(mirror, WorldWriter(bus, NAME, written=mirror.trace_of))
         service = Intelligence(store, SystemClock())
         worker = Worker(bus, mirror, store, service, health)
         app.state.service, app.state.store = service, store

@@ -98,6 +98,7 @@ class Store:
             source="intelligence",
             at=at,
             causes=body.causes,
+            trace=self._writer.trace_of(body.id, body.causes),
             organisation=body.organisation,
             body=msgspec.Raw(wire.encode(body)),
         )
@@ -109,6 +110,7 @@ class Store:
             causes=body.causes,
             expected=self.version(type_, body.id),
             event_id=event.id,
+            trace=event.trace,
         )
         self._mirror.apply(Change(seq, event))
         return body

@@ -30,8 +30,8 @@ def build_app(settings: Settings) -> FastAPI:
         health.checks["nats"] = bus.check
         await bus.ensure_streams()
         mirror = Mirror(bus, health, types=TYPES)
-        store = Store(mirror, WorldWriter(bus, NAME))
-        service = Tasking(store, Dispatcher(bus), clock, settings.deadlines())
+        store = Store(mirror, WorldWriter(bus, NAME, written=mirror.trace_of))
+        service = Tasking(store, Dispatcher(bus, mirror.trace_of), clock, settings.deadlines())
         worker = Worker(bus, mirror, service, health, clock)
         app.state.service, app.state.store = service, store
         loops = {"mirror": mirror.run, FOLLOW: worker.follow, LOOK: worker.look}

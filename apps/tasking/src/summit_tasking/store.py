@@ -77,12 +77,20 @@ class Store:
             source="tasking",
             at=at,
             causes=body.causes,
+            trace=self._writer.trace_of(body.id, body.causes),
             organisation=body.organisation,
             body=msgspec.Raw(wire.encode(body)),
         )
         expected = self.version(type_, body.id)
         seq = await self._writer.put(
-            type_, body.id, body, at=at, causes=body.causes, expected=expected, event_id=event.id
+            type_,
+            body.id,
+            body,
+            at=at,
+            causes=body.causes,
+            expected=expected,
+            event_id=event.id,
+            trace=event.trace,
         )
         self._mirror.apply(Change(seq, event))
         return body

@@ -9,11 +9,13 @@ from prometheus_client import Counter
 from summit_core import wire
 from summit_core.bus import Bus, Change, Delivery, Mirror, consume
 from summit_core.bus.streams import DEADLETTER_SUBJECT, TASKS
+from summit_core.bus.world import TraceOf
 from summit_core.clock import Clock
 from summit_core.errors import InputError
 from summit_core.ids import derived_id
 from summit_core.model import DeadLetter, Task, TaskStatus
 from summit_core.observability.health import HealthMonitor
+from summit_core.observability.trace import TRACEPARENT
 
 from summit_tasking.service import Tasking
 
@@ -92,10 +94,14 @@ class Worker:
 class Dispatcher:
     """Publishes a task where its asset listens, by MQTT or NATS."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, bus: Bus, written: TraceOf) -> None:
+        self._bus, self._written = bus, written
 
     async def __call__(self, task: Task) -> None:
+        trace = self._written((task.id,))
         await self._bus.publish(
-            f"tasks.{task.asset}.dispatch", wire.encode(task), msg_id=f"{task.id}-{task.dispatches}"
+            f"tasks.{task.asset}.dispatch",
+            wire.encode(task),
+            msg_id=f"{task.id}-{task.dispatches}",
+            headers={TRACEPARENT: trace} if trace else None,
         )

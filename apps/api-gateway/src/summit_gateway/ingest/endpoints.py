@@ -8,6 +8,7 @@ from starlette.responses import Response
 from summit_core.errors import InputError, TooLargeError
 from summit_core.http.responses import json_response
 from summit_core.model import AnyObservation
+from summit_core.observability.trace import TRACEPARENT, traceparent
 
 from summit_gateway.body import media_type, read_bounded
 from summit_gateway.identity import principal_of
@@ -44,7 +45,8 @@ def ingest_router(services: Services) -> APIRouter:
             await services.ingest.refuse(body, error, principal)
             raise
         await services.limits.items(principal, len(items))
-        outcome = await services.ingest.accept(items, principal, media_of(kind))
+        stated = traceparent() if TRACEPARENT in request.headers else None  # nobody else waits for thousands of traces
+        outcome = await services.ingest.accept(items, principal, media_of(kind), trace=stated)
         return json_response(outcome, status=202 if outcome.accepted else 422)
 
     return router

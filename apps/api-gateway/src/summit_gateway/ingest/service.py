@@ -58,15 +58,21 @@ class Ingest:
         self._bus = bus
         self._clock = clock
 
-    async def accept(self, items: list[bytes], principal: Principal, media: wire.Media = "json") -> Outcome:
+    async def accept(
+        self, items: list[bytes], principal: Principal, media: wire.Media = "json", *, trace: str | None = None
+    ) -> Outcome:
         """Judge each item; when this returns, JetStream holds the accepted ones and the reasons for the others.
 
-        The letters go last: a request that fails before is sent again, and then shall not be counted twice.
+        The letters go last: a request that fails before is sent again, and then shall not be counted twice. What names
+        no ``trace`` of its own is of this one.
         """
         judged = _Judged([], [])
         for start in range(0, len(items), JUDGED_AT_ONCE):
             self._judge(items, start, principal, media, judged)
             await asyncio.sleep(0)
+        if trace is not None:
+            for one in judged.good:
+                force_setattr(one, "trace", one.trace or trace)
         await self._bus.publish_many(list(_messages(judged.good)))
         letters = [self._letter(item, error, principal) for _, item, error in judged.bad]
         await self._bus.publish_many([(DEAD_LETTERS, wire.encode(letter), letter.id) for letter in letters])

@@ -19,6 +19,7 @@ from summit_core.bus.server import servers
 from summit_core.bus.streams import declared
 from summit_core.bus.thin import Connection
 from summit_core.errors import SummitError, UnavailableError
+from summit_core.observability.trace import TRACEPARENT, traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -92,10 +93,14 @@ class Bus:
     ) -> int:
         """Store one message; returns its stream sequence once JetStream holds it.
 
-        ``msg_id`` makes a repeated publish within two minutes harmless. Raises :class:`UnavailableError` when the
+        ``msg_id`` makes a repeated publish within two minutes harmless. The trace of the request being answered goes
+        along as ``traceparent``. Raises :class:`UnavailableError` when the
         broker does not acknowledge, :class:`ConflictError` when an expected sequence is no longer the last,
         :class:`TooLargeError` above the broker's limit.
         """
+        trace = traceparent()
+        if trace is not None:
+            headers = {TRACEPARENT: trace, **(headers or {})}
         return (await self.publish_many([Outgoing(subject, data, msg_id, headers)]))[0]
 
     async def publish_many(self, messages: Iterable[Outgoing | tuple[str, bytes, str | None]]) -> list[int]:

@@ -76,6 +76,15 @@ class Picture:
 
         return effective.survivor(key, merge_of)
 
+    def trace_of(self, keys: tuple[str, ...]) -> str | None:
+        """The trace by which the last of these objects was written that has one."""
+        for key in reversed(keys):
+            for objects in self._written.values():
+                known = objects.get(key)
+                if known is not None and known.event.trace is not None:
+                    return known.event.trace
+        return None
+
     def apply(self, change: Change) -> None:
         """Take in a change. An owner calls it after its own write, so that it reads what it wrote at once."""
         event = change.event

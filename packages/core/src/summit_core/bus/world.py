@@ -1,6 +1,6 @@
 """Writing the world: one acknowledged publish is one change, and its stream sequence is the object's version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -16,7 +16,9 @@ from summit_core.errors import ConflictError, SummitError
 from summit_core.ids import new_id
 from summit_core.model import WorldEvent, WorldObject, WorldType
 from summit_core.observability.metrics import WORLD_EVENTS
+from summit_core.observability.trace import Traces, traceparent
 
+TraceOf = Callable[[tuple[str, ...]], str | None]
 EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 COPY_OF: Final = "Summit-Copy-Of"
 """On a message that compaction has copied forward: the latest sequences that it had. The original is recorded."""
@@ -38,9 +40,21 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
 class WorldWriter:
     """Publishes world events as ``source``."""
 
-    def __init__(self, bus: Bus, source: str) -> None:
+    def __init__(self, bus: Bus, source: str, *, written: TraceOf | None = None) -> None:
+        """``written``: the trace by which the last of some objects was written, by their keys."""
         self._bus = bus
         self._source = source
+        self._written = written
+        self.traces = Traces()
+        """Of observations: whoever takes one in that names its trace notes it here."""
+
+    def trace_of(self, key: str, causes: tuple[str, ...]) -> str | None:
+        """The trace that a write of this object belongs to: of the request being answered, else of the observations
+        that it rests on, else of its own last version, else of the objects that it rests on."""
+        trace = traceparent() or self.traces.of(causes)
+        if trace is None and self._written is not None:
+            trace = self._written((*causes, key))
+        return trace
 
     async def put(
         self,
@@ -87,7 +101,7 @@ class WorldWriter:
             source=self._source,
             at=put.at,
             causes=put.causes,
-            trace=put.trace,
+            trace=put.trace or self.trace_of(put.key, put.causes),
             organisation=put.body.organisation,
             body=msgspec.Raw(wire.encode(put.body)),
         )

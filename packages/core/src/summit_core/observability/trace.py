@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
@@ -61,31 +61,19 @@ def parse(header: str | None, state: str = "") -> Trace | None:
     return Trace(found[2], found[3], found[4], state if len(state) <= MAX_STATE else "")
 
 
-class Traced(Protocol):
-    """What may say of which trace it is, such as an observation."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def trace(self) -> str | None: ...
-
-
 class Traces:
     """The traces of the last observations that named one, so that what is concluded from them goes on with it.
 
-    Most observations name none: then this costs one look at each, and nothing is kept.
+    Most observations name none: then nothing is kept, and asking costs one look at an empty dictionary.
     """
 
     def __init__(self) -> None:
         self._of: dict[str, str] = {}
 
-    def take(self, observations: Iterable[Traced]) -> None:
-        for one in observations:
-            if one.trace is not None:
-                self._of[one.id] = one.trace
-                if len(self._of) > KEPT:
-                    del self._of[next(iter(self._of))]
+    def note(self, observation: str, trace: str) -> None:
+        self._of[observation] = trace
+        if len(self._of) > KEPT:
+            del self._of[next(iter(self._of))]
 
     def of(self, causes: Iterable[str]) -> str | None:
         """The trace of the latest of the causes that has one."""
