@@ -285,11 +285,11 @@ async def _call_asgi(
     async def send(message: dict[str, Any]) -> None:
         sent.append(dict(message))
 
-    try:
-        await app(scope, receive, send)
-    except Exception:
-        if not sent:
-            raise
+    call = asyncio.ensure_future(app(scope, receive, send))
+    await asyncio.wait([call])
+    failed = call.exception()  # a server, too, hears of an error that was answered with a 500
+    if failed is not None and not sent:
+        raise failed
     answered = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     return AsgiAnswer(sent[0]["status"], answered, b"".join(one.get("body", b"") for one in sent[1:]))
 
