@@ -18,6 +18,17 @@ import pytest
 from fastapi import FastAPI
 from summit_core.settings import ServiceSettings, load
 
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not let a test import the module beside it
+
+from checklist_gateway import console_dir, gateway, redis_server, settings, upstream, world
+
+__all__ = ["console_dir", "gateway", "redis_server", "settings", "upstream", "world"]
+
+_spec = importlib.util.spec_from_file_location("e2e_fixtures", Path(__file__).parents[1] / "e2e" / "conftest.py")
+assert _spec is not None and _spec.loader is not None
+_e2e = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_e2e)
+
 MODULES = {
     "api-gateway": "summit_gateway",
     "fabric": "summit_fabric",
@@ -36,17 +47,6 @@ LEAST = {
     "SUMMIT_TASKING_URL": "http://127.0.0.1:1",
 }
 """Addresses at which nobody listens."""
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not let a test import the module beside it
-
-from checklist_gateway import console_dir, gateway, redis_server, settings, upstream, world
-
-__all__ = ["console_dir", "gateway", "redis_server", "settings", "upstream", "world"]
-
-_spec = importlib.util.spec_from_file_location("e2e_fixtures", Path(__file__).parents[1] / "e2e" / "conftest.py")
-assert _spec is not None and _spec.loader is not None
-_e2e = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_e2e)
 
 T = TypeVar("T")
 eventually = _e2e.eventually
