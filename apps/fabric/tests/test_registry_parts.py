@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from summit_core.audit.trail import Trail
 from summit_core.clock import ManualClock
 from summit_core.errors import MalformedError
 from summit_core.model import Credential, Denial, Link, Registration
@@ -180,7 +181,8 @@ async def test_without_a_system_account_no_connection_lasts_longer_than_it_may()
     await credentials.refresh()
     world: Any = Registered()
     bus: Any = None
-    callout = Callout(bus, world, world, credentials, Issuer(KEY.seed, "$G"), ManualClock(NOW), timedelta(hours=1))
+    trail, issuer = Trail(bus, ManualClock(NOW)), Issuer(KEY.seed, "$G")
+    callout = Callout(bus, world, world, credentials, issuer, trail, ManualClock(NOW), timedelta(hours=1))
     for password, lasts_s in ((token, 3600), (soon, 300)):
         answer = callout.answer(_request(password))
         assert answer is not None

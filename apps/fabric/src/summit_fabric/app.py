@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.consumer import Handler
 from summit_core.bus.fill import keep_measuring
 from summit_core.bus.room import keep_room
-from summit_core.bus.streams import DEADLETTERS, INGEST, LINKS, OBSERVATIONS, WORLD
+from summit_core.bus.streams import AUDIT, DEADLETTERS, INGEST, LINKS, OBSERVATIONS, WORLD
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
@@ -20,6 +21,9 @@ from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
 from summit_fabric import depth
+from summit_fabric.audit.app import build_audit
+from summit_fabric.audit.endpoints import audit_router
+from summit_fabric.audit.worker import RECORDER as AUDITOR
 from summit_fabric.books import Books
 from summit_fabric.deadletters import DeadLetters
 from summit_fabric.decoded import Decoded
@@ -57,6 +61,7 @@ HELD_ELSEWHERE_BY = {
     OBSERVATIONS: ("fabric-recorder", "fabric-keeper", "fusion", "intelligence"),
     DEADLETTERS: ("fabric-deadletters",),
     WORLD: ("fabric-world", "fabric-zones"),
+    AUDIT: (AUDITOR,),
 }
 """Of a stream that refuses when full: who must have seen a message before it may go. The first holds it elsewhere."""
 Loop = Callable[[], Awaitable[None]]
@@ -77,11 +82,12 @@ def build_app(settings: FabricSettings) -> FastAPI:
     registry = registry_router(lambda: built[0].registry, settings.service_keys)
     zones = zones_router(lambda: built[0].zones, settings.service_keys)
     history = history_router(lambda: built[0].history, settings.service_keys)
+    audit = audit_router(lambda: built[0].audit, settings.service_key.get_secret_value())
     return create_app(
         SERVICE,
         title="Summit OS fabric",
         health=health,
-        routers=[history, router, registry, world, zones],
+        routers=[audit, history, router, registry, world, zones],
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
         at_once=settings.requests_at_once,
@@ -114,15 +120,18 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     def heard(source: str) -> Heard:
         return Heard(keeper.spoke_at(source), books.interval_of(source))
 
-    registry, more = build_registry(settings, bus, pool, mirror, heard, clock, health)
+    trail = Trail(bus, clock)
+    stack.push_async_callback(trail.close)
+    registry, more = build_registry(settings, bus, pool, mirror, heard, trail, clock, health)
+    audit, chaining = build_audit(settings, bus, pool, mirror, silence, trail, clock, health)
     zones, watching = build_zones(bus, pool, mirror, clock, health)
     history, past = build_history(bus, pool, clock, health, days=settings.world_days)
-    loops |= more | watching | past
+    loops |= more | watching | past | chaining
     for name, run in loops.items():
         health.expect(name)
         task = asyncio.create_task(supervise(name, run, health), name=name)
         stack.push_async_callback(end, task)
-    return FabricService(Queries(pool), DeadLetters(pool, bus), mirror, silence, world, registry, zones, history)
+    return FabricService(Queries(pool), DeadLetters(pool, bus), mirror, silence, world, registry, zones, history, audit)
 
 
 def _loops(

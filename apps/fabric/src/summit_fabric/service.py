@@ -4,6 +4,7 @@ from summit_core.bus import Mirror
 from summit_core.errors import NotFoundError
 from summit_core.model import Lineage, SourceAccount
 
+from summit_fabric.audit.endpoints import Audit
 from summit_fabric.deadletters import DeadLetters
 from summit_fabric.history.app import History
 from summit_fabric.lineage import trace
@@ -27,6 +28,7 @@ class FabricService:
         registry: RegistryService,
         zones: ZoneService,
         history: History,
+        audit: Audit,
     ) -> None:
         self.queries = queries
         self.letters = letters
@@ -34,6 +36,7 @@ class FabricService:
         self.registry = registry
         self.zones = zones
         self.history = history
+        self.audit = audit
         self._mirror = mirror
         self._silence = silence
 

@@ -21,6 +21,12 @@ class FabricSettings(ServiceSettings):
     world_days: int = Field(
         default=365, ge=1, le=3650, description="days that versions of entities are kept; operations are kept for ever"
     )
+    audit_seed: SecretStr | None = Field(
+        default=None, description="seed of the account key (SA…) that signs the heads of the audit"
+    )
+    audit_days: int | None = Field(
+        default=None, ge=1, le=36500, description="days that audit records are kept; without it for ever"
+    )
     nats_issuer_seed: SecretStr | None = secret(
         "seed of the account key that the broker names as issuer of its auth callout",
         default=None,
@@ -38,7 +44,7 @@ class FabricSettings(ServiceSettings):
         default=None, description="log of the broker, to count what it dropped because a device may not publish it"
     )
 
-    @field_validator("nats_issuer_seed")
+    @field_validator("nats_issuer_seed", "audit_seed")
     @classmethod
     def _is_a_seed(cls, seed: SecretStr | None) -> SecretStr | None:
         if seed is not None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.streams import LINKS
 from summit_core.clock import Clock
@@ -34,6 +35,7 @@ def build_registry(
     pool: Pool,
     mirror: Mirror,
     heard: Callable[[str], links.Heard],
+    trail: Trail,
     clock: Clock,
     health: HealthMonitor,
 ) -> tuple[service.RegistryService, Loops]:
@@ -56,7 +58,7 @@ def build_registry(
     if settings.nats_issuer_seed is not None:
         issuer = Issuer(settings.nats_issuer_seed.get_secret_value(), settings.nats_device_account)
         longest = None if settings.nats_system_url is not None else LONGEST_UNWATCHED
-        answers = callout.Callout(bus, mirror, behind, credentials, issuer, clock, longest)
+        answers = callout.Callout(bus, mirror, behind, credentials, issuer, trail, clock, longest)
         loops[callout.LOOP] = lambda: answers.run(health)
     if settings.nats_system_url is not None:
         system = connections.Connections(settings.nats_system_url.get_secret_value(), OWNER, client_context(settings))

@@ -11,9 +11,12 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import Counter
+from summit_core.audit.record import AuditRecord, plain
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror
 from summit_core.clock import Clock
 from summit_core.errors import MalformedError
+from summit_core.ids import new_id
 from summit_core.observability.health import HealthMonitor
 
 from summit_fabric.registry.behind import Behind
@@ -42,6 +45,7 @@ class Callout:
         behind: Behind,
         credentials: Credentials,
         issuer: Issuer,
+        trail: Trail,
         clock: Clock,
         longest: timedelta | None = None,
     ) -> None:
@@ -50,6 +54,7 @@ class Callout:
         self._behind = behind
         self._credentials = credentials
         self._issuer = issuer
+        self._trail = trail
         self._clock = clock
         self._longest = longest
         self._said = (0, 0)
@@ -88,6 +93,7 @@ class Callout:
         ANSWERED.labels(outcome=outcome).inc()
         if outcome != "allowed":
             self._say(outcome, request)
+            self._trail.repeated(self._record(outcome, request))
         return answer
 
     def _say(self, outcome: str, request: Request) -> None:
@@ -98,6 +104,19 @@ class Callout:
             # the name is a stranger's word: cut it
             user, client = request.connect_opts.user[:64], request.client_info.mqtt_id[:80]
             log.warning("device refused", outcome=outcome, user=user, client=client, host=request.client_info.host)
+
+    def _record(self, outcome: str, request: Request) -> AuditRecord:
+        return AuditRecord(
+            id=new_id(),
+            at=self._clock.now(),
+            service="fabric",
+            action="connect device",
+            outcome="denied",
+            code=outcome,
+            client=plain(request.client_info.host, 64),
+            object_type="device",
+            object=plain(request.connect_opts.user, 64) or None,
+        )
 
     def _judge(self, request: Request) -> tuple[str, bytes]:
         now, device = self._clock.now(), request.connect_opts.user

@@ -13,9 +13,11 @@ OBSERVATIONS: Final = "OBSERVATIONS"
 WORLD: Final = "WORLD"
 TASKS: Final = "TASKS"
 DEADLETTERS: Final = "DEADLETTERS"
+AUDIT: Final = "AUDIT"
 
 VALIDATED_SUBJECT: Final = "validated.observations"
 DEADLETTER_SUBJECT: Final = "deadletters"
+AUDIT_SUBJECT: Final = "audit"
 
 
 def _stream(name: str, subjects: list[str], *, max_age_s: float, max_bytes: int, full: DiscardPolicy) -> StreamConfig:
@@ -56,4 +58,6 @@ def declared() -> list[StreamConfig]:
             full=DiscardPolicy.OLD,
         ),
         _stream(DEADLETTERS, ["deadletters.*"], max_age_s=720 * HOUR_S, max_bytes=256 * MIB, full=DiscardPolicy.NEW),
+        # full, nothing can be changed any more: better than changes that nobody knows of
+        _stream(AUDIT, [f"{AUDIT_SUBJECT}.*"], max_age_s=0, max_bytes=512 * MIB, full=DiscardPolicy.NEW),
     ]

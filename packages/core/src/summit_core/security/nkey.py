@@ -8,7 +8,8 @@ import binascii
 import os
 from typing import Final
 
-from nacl.signing import SigningKey
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
 
 _SEED: Final = 18 << 3
 _ACCOUNT: Final = 0
@@ -49,3 +50,16 @@ def _raw(seed: str) -> bytes:
     if head != _SEED_HEAD or len(raw) != _RAW_BYTES or binascii.crc_hqx(data, 0) != checksum:
         raise ValueError("not the seed of a NATS account key; it begins with SA")
     return raw
+
+
+def is_signature(public: str, data: bytes, signature: bytes) -> bool:
+    """Whether the owner of the public account key signed the data; False as well for what is no such key."""
+    try:
+        checked = base64.b32decode(public + "=" * (-len(public) % 8))
+        raw = checked[1:-2]
+        if _text(checked[:-2]) != public or checked[:1] != bytes((_ACCOUNT,)):
+            return False
+        VerifyKey(raw).verify(data, signature)
+    except (ValueError, BadSignatureError):
+        return False
+    return True
