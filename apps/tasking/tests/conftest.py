@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from nats.aio.msg import Msg
 from summit_core import wire
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror, WorldWriter
 from summit_core.clock import ManualClock
 from summit_core.model import (
@@ -122,7 +123,7 @@ class Process:
         self.health = HealthMonitor()
         self.mirror = Mirror(bus, self.health, types=TYPES)
         self.store = Store(self.mirror, WorldWriter(bus, "tasking", written=self.mirror.trace_of))
-        self.service = Tasking(self.store, Dispatcher(bus, self.mirror.trace_of), clock, deadlines)
+        self.service = Tasking(self.store, Dispatcher(bus, self.mirror.trace_of, Trail(bus, clock), clock), clock, deadlines)
         worker = Worker(bus, self.mirror, self.service, self.health, clock)
         loops = {"mirror": self.mirror.run, FOLLOW: worker.follow, LOOK: worker.look}
         self._tasks = {name: asyncio.create_task(supervise(name, run, self.health)) for name, run in loops.items()}

@@ -45,6 +45,7 @@ ACCESS: Final[dict[tuple[str, str], Access]] = {
     **{("GET", f"/v1/{type_}{one}"): _P.READ for type_ in WORLD_TYPES for one in ("", "/{id}")},
     ("GET", "/v1/export"): _P.READ,
     ("GET", "/v1/incidents/{id}/bundle"): _P.READ,
+    ("GET", "/v1/audit/export"): _P.ADMINISTER,
     ("POST", "/v1/bundles"): _P.ADMINISTER,
     ("GET", STREAM): _P.READ,
     ("WEBSOCKET", STREAM): _P.READ,

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
+from summit_core.audit.trail import LOOP as AUDIT
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror
 from summit_core.clock import SystemClock
 from summit_core.errors import SummitError, UnavailableError
@@ -24,14 +26,16 @@ from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
-from summit_gateway.access import access_of, admit
+from summit_gateway.access import Door, access_of, admit
+from summit_gateway.audit.action import action_of
+from summit_gateway.audit.middleware import AuditMiddleware
 from summit_gateway.console.endpoints import console_router
 from summit_gateway.console.files import ConsoleFiles
 from summit_gateway.deadlines import DEADLINES, URGENT
 from summit_gateway.idempotency.middleware import IdempotencyMiddleware
 from summit_gateway.idempotency.service import KEPT_S, LEASE_S, Idempotency
 from summit_gateway.idempotency.store import IdempotencyStore
-from summit_gateway.identity import REFUSAL, Identity, IdentityMiddleware
+from summit_gateway.identity import REFUSAL, SAFE_METHODS, Identity, IdentityMiddleware
 from summit_gateway.ingest.endpoints import ingest_router
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.endpoints import keys_router
@@ -76,7 +80,10 @@ def build_app(settings: GatewaySettings) -> FastAPI:
 
     async def guard(connection: HTTPConnection) -> None:
         try:
-            admit(connection, access_of(connection))
+            access = access_of(connection)
+            admit(connection, access)
+            if access is not Door.OPEN and connection.scope.get("method", "GET") not in SAFE_METHODS:
+                await action_of(connection).intend()
         except SummitError as error:
             if connection.scope["type"] != "websocket":
                 raise
@@ -96,6 +103,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
             Middleware(BoundsMiddleware),
             Middleware(AttemptsMiddleware, limits=services.limits),
             Middleware(IdentityMiddleware, services=services),
+            Middleware(AuditMiddleware, services=services),
             Middleware(LimitsMiddleware, rules=services.limits.rules),
             Middleware(IdempotencyMiddleware, services=services),
         ],
@@ -127,6 +135,8 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     tls = client_context(settings)
     services.bus = bus = await Bus.connect(settings.nats_url.get_secret_value(), name=SERVICE, tls=tls)
     stack.push_async_callback(bus.close)
+    services.trail = Trail(bus, clock)
+    stack.push_async_callback(services.trail.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
     session = await stack.enter_async_context(create_session(tls))
@@ -162,6 +172,7 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
         "mirror": follow,
         "keys": lambda: services.keys.run(health),
         "idempotency": lambda: services.idempotency.run(health),
+        AUDIT: lambda: services.trail.run(health),
     }
     for name, run in loops.items():
         task = asyncio.create_task(supervise(name, run, health), name=name)

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from summit_core.audit.trail import LOOP as AUDIT
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror, WorldWriter
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
@@ -31,12 +33,14 @@ def build_app(settings: Settings) -> FastAPI:
         await bus.ensure_streams()
         mirror = Mirror(bus, health, types=TYPES)
         store = Store(mirror, WorldWriter(bus, NAME, written=mirror.trace_of))
-        service = Tasking(store, Dispatcher(bus, mirror.trace_of), clock, settings.deadlines())
+        trail = Trail(bus, clock)
+        service = Tasking(store, Dispatcher(bus, mirror.trace_of, trail, clock), clock, settings.deadlines())
         worker = Worker(bus, mirror, service, health, clock)
         app.state.service, app.state.store = service, store
-        loops = {"mirror": mirror.run, FOLLOW: worker.follow, LOOK: worker.look}
+        loops = {"mirror": mirror.run, FOLLOW: worker.follow, LOOK: worker.look, AUDIT: lambda: trail.run(health)}
         async with running(loops, health):
             yield
+        await trail.close()
         await bus.close()
 
     return create_app(

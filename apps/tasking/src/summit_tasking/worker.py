@@ -5,15 +5,18 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 from prometheus_client import Counter
 from summit_core import wire
+from summit_core.audit.record import Actor, AuditRecord
+from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Change, Delivery, Mirror, consume
 from summit_core.bus.streams import DEADLETTER_SUBJECT, TASKS
 from summit_core.bus.world import TraceOf
 from summit_core.clock import Clock
 from summit_core.errors import InputError
-from summit_core.ids import derived_id
-from summit_core.model import DeadLetter, Task, TaskStatus
+from summit_core.ids import derived_id, new_id
+from summit_core.model import DEFAULT_ORGANISATION, DeadLetter, Role, Task, TaskStatus
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.trace import TRACEPARENT
 
@@ -92,12 +95,27 @@ class Worker:
 
 
 class Dispatcher:
-    """Publishes a task where its asset listens, by MQTT or NATS."""
+    """Publishes a task where its asset listens, by MQTT or NATS. The audit knows of it first, and then what came of it:
+    this is what a person's approval leads to."""
 
-    def __init__(self, bus: Bus, written: TraceOf) -> None:
-        self._bus, self._written = bus, written
+    def __init__(self, bus: Bus, written: TraceOf, trail: Trail, clock: Clock) -> None:
+        self._bus, self._written, self._trail, self._clock = bus, written, trail, clock
 
     async def __call__(self, task: Task) -> None:
+        intent = AuditRecord(
+            id=new_id(),
+            at=self._clock.now(),
+            service=FOLLOW,
+            action="dispatch task",
+            outcome="intended",
+            organisation=task.organisation or DEFAULT_ORGANISATION,
+            principal=Actor(id=FOLLOW, name=FOLLOW, role=Role.SERVICE),
+            object_type="tasks",
+            object=task.id,
+            plan_hash=task.plan_hash,
+            reason=f"dispatch {task.dispatches} to {task.asset}, by {', '.join(task.approvals)}",
+        )
+        await self._trail.write(intent)
         trace = self._written((task.id,))
         await self._bus.publish(
             f"tasks.{task.asset}.dispatch",
@@ -105,3 +123,5 @@ class Dispatcher:
             msg_id=f"{task.id}-{task.dispatches}",
             headers={TRACEPARENT: trace} if trace else None,
         )
+        done = replace(intent, id=new_id(), at=self._clock.now(), outcome="done", intent=intent.id)
+        await self._trail.settle(done)

@@ -1,4 +1,4 @@
-"""Long answers of fabric, passed on as they come: exports and bundles."""
+"""Long answers of fabric, passed on as they come: exports and bundles, the audit."""
 
 from typing import Annotated, Final
 
@@ -33,6 +33,14 @@ def past_router(services: Services) -> APIRouter:
         "/v1/incidents/{id}/bundle", summary="An incident with all that belongs to it", **describe(bytes, media=ZIP)
     )
     async def bundle(request: Request, id: ObjectId) -> Response:
+        return await passed(services, request)
+
+    @router.get(
+        "/v1/audit/export",
+        summary="The whole audit of the organisation, with its signed head",
+        **describe(str, media="application/x-ndjson"),
+    )
+    async def audit_export(request: Request) -> Response:
         return await passed(services, request)
 
     @router.post("/v1/bundles", summary="Import a bundle", **describe(Bundle, 201))

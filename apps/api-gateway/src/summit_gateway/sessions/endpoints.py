@@ -10,6 +10,7 @@ from summit_core.security.decision import require
 from summit_core.security.permissions import Permission
 from summit_core.security.token import id_of
 
+from summit_gateway.audit.action import signed_in
 from summit_gateway.body import read_json
 from summit_gateway.identity import principal_of
 from summit_gateway.openapi import describe
@@ -30,6 +31,7 @@ def sessions_router(services: Services) -> APIRouter:
         await services.limits.sign_in(request, id_of(key) or "")
         principal = await services.keys.verify(key)
         require(principal, Permission.READ)
+        signed_in(request, principal)
         response = json_response(principal, headers={"Cache-Control": "no-store"})
         response.set_cookie(
             COOKIE,

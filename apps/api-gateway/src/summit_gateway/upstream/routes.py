@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from summit_gateway.upstream import decisions, history, records, registry, world, zones
+from summit_gateway.upstream import audit, decisions, history, records, registry, world, zones
 from summit_gateway.upstream.passed import Passed
 
 ROUTES: Final[tuple[Passed, ...]] = (
+    *audit.ROUTES,
     *history.ROUTES,
     *zones.ROUTES,
     *registry.ROUTES,

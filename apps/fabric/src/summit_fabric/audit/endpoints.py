@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from summit_core.audit.brief import ActivityList
 from summit_core.clock import Clock
 from summit_core.http.responses import json_response, raw_list
 from summit_core.model import Principal
@@ -26,6 +27,7 @@ Words = Annotated[str | None, Query(max_length=200)]
 ObjectQuery = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 OutcomeQuery = Literal["intended", "done", "refused", "denied", "failed"] | None
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Person = Callable[[Request, Permission], Principal]
 Before = Annotated[int | None, Query(ge=1, le=2**62)]
 
 
@@ -47,6 +49,12 @@ def audit_router(audit: Callable[[], Audit], key: str) -> APIRouter:
         require(principal, permission)
         return principal
 
+    _add_chain(router, audit, person)
+    _add_told(router, audit, person)
+    return router
+
+
+def _add_chain(router: APIRouter, audit: Callable[[], Audit], person: Person) -> None:
     @router.get("/audit", summary="What was changed or refused, newest first")
     async def page(
         request: Request,
@@ -86,6 +94,8 @@ def audit_router(audit: Callable[[], Audit], key: str) -> APIRouter:
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(body(), media_type=NDJSON, headers=headers)
 
+
+def _add_told(router: APIRouter, audit: Callable[[], Audit], person: Person) -> None:
     @router.get("/activity", summary="Who did what with an object, in words")
     async def activity_of(
         request: Request, object: ObjectQuery = None, since: AwareDatetime | None = None, limit: Limit = 100
@@ -94,12 +104,10 @@ def audit_router(audit: Callable[[], Audit], key: str) -> APIRouter:
         objects = None if object is None else audit().handovers.belonging(who, object)
         wanted = AuditFilter(since=since, objects=objects, outcome="done")
         records = await audit().service.records(who.organisation, wanted, limit=limit)
-        return json_response({"items": activity(audit().handovers.seen(who, records)), "next": None})
+        return json_response(ActivityList(items=activity(audit().handovers.seen(who, records))))
 
     @router.get("/handover", summary="What the next shift has to know")
     async def handover(request: Request, since: AwareDatetime | None = None) -> Response:
         who = person(request, Permission.READ)
         start = audit().clock.now() - SHIFT if since is None else since
         return json_response(await audit().handovers.of(who, start))
-
-    return router

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from summit_core.audit.brief import Handover
 from summit_core.audit.record import AuditRecord
 from summit_core.bus import Mirror
 from summit_core.clock import Clock
@@ -11,7 +12,7 @@ from summit_core.model import Alert, Entity, Incident, Principal, SourceAccount,
 from summit_core.security.decision import Scope, Thing
 from summit_core.store import Pool
 
-from summit_fabric.audit.handover import Handover, Shift, brief
+from summit_fabric.audit.handover import Shift, brief
 from summit_fabric.audit.service import AuditService
 from summit_fabric.audit.store import AuditFilter, AuditStore
 from summit_fabric.queries import Queries

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
+from summit_core.audit.brief import Handover, Section, Statement
 from summit_core.audit.record import AuditRecord
 from summit_core.model import Alert, AlertState, Incident, IncidentState, Role, SourceAccount, Task
-from summit_core.model.common import TimelineEntry, Timestamp
+from summit_core.model.common import TimelineEntry
 
 from summit_fabric.audit.service import sentence
 
@@ -18,34 +19,6 @@ PEOPLE: Final = frozenset({Role.VIEWER, Role.OPERATOR, Role.COMMANDER, Role.ADMI
 LAST_CHANGES: Final = 3
 SHOWN_AT_MOST: Final = 40
 _SEVERITIES: Final = ("extreme", "severe", "moderate", "minor", "unknown")
-
-
-class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``details`` are lines that belong to it, on the same ids or their own."""
-
-    text: str
-    cites: list[str]
-    at: Timestamp | None = None
-    details: list["Statement"] = []
-
-
-class Section(Struct, frozen=True, kw_only=True):
-    """``left_out``: how many more there are."""
-
-    name: str
-    title: str
-    statements: list[Statement]
-    left_out: int = 0
-
-
-class Handover(Struct, frozen=True, kw_only=True):
-    """``audit_head`` is the sequence and hash of the last audit record of which the brief knows."""
-
-    organisation: str
-    since: Timestamp
-    until: Timestamp
-    audit_head: dict[str, Any]
-    sections: list[Section]
 
 
 class Shift(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
+from summit_core.audit.brief import Activity
 from summit_core.audit.head import SignedHead, sign
 from summit_core.audit.record import AuditRecord
 from summit_core.clock import Clock
@@ -55,9 +56,8 @@ class AuditService:
         return fresh if kept == before.head.hash else before
 
 
-def activity(records: Sequence[AuditRecord]) -> list[dict[str, object]]:
-    """Who did what, in words, with the record that says so."""
-    return [{"at": one.at, "text": sentence(one), "outcome": one.outcome, "cites": [one.id]} for one in records]
+def activity(records: Sequence[AuditRecord]) -> list[Activity]:
+    return [Activity(at=one.at, text=sentence(one), outcome=one.outcome, cites=[one.id]) for one in records]
 
 
 def sentence(record: AuditRecord) -> str:

@@ -1,0 +1,1 @@
+"""What goes into the audit of what comes through the gateway (ADR 0021)."""
