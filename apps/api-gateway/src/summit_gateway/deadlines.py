@@ -8,6 +8,7 @@ from summit_core.http.routes import Route
 DEADLINES: Final[Table] = {
     ("GET", "/v1/stream"): None,
     ("GET", "/v1/export"): None,
+    ("GET", "/v1/audit/export"): None,
     ("GET", "/v1/incidents/{id}/bundle"): None,
     ("POST", "/v1/bundles"): None,
     ("POST", "/v1/observations"): 10.0,
