@@ -123,7 +123,9 @@ class Process:
         self.health = HealthMonitor()
         self.mirror = Mirror(bus, self.health, types=TYPES)
         self.store = Store(self.mirror, WorldWriter(bus, "tasking", written=self.mirror.trace_of))
-        self.service = Tasking(self.store, Dispatcher(bus, self.mirror.trace_of, Trail(bus, clock), clock), clock, deadlines)
+        self.service = Tasking(
+            self.store, Dispatcher(bus, self.mirror.trace_of, Trail(bus, clock), clock), clock, deadlines
+        )
         worker = Worker(bus, self.mirror, self.service, self.health, clock)
         loops = {"mirror": self.mirror.run, FOLLOW: worker.follow, LOOK: worker.look}
         self._tasks = {name: asyncio.create_task(supervise(name, run, self.health)) for name, run in loops.items()}

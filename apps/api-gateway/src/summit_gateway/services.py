@@ -5,7 +5,7 @@ from summit_core.clock import Clock
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
 
-from summit_gateway.audit.middleware import HasTrail
+from summit_gateway.audit.action import HasTrail
 from summit_gateway.idempotency.middleware import HasIdempotency
 from summit_gateway.idempotency.service import Idempotency
 from summit_gateway.identity import HasIdentity, Identity

@@ -21,8 +21,11 @@ class FabricSettings(ServiceSettings):
     world_days: int = Field(
         default=365, ge=1, le=3650, description="days that versions of entities are kept; operations are kept for ever"
     )
-    audit_seed: SecretStr | None = Field(
-        default=None, description="seed of the account key (SA…) that signs the heads of the audit"
+    audit_seed: SecretStr | None = secret(
+        "seed of the account key (SA…) that signs the heads of the audit",
+        default=None,
+        rotation="export the audit, a new seed here, start fabric anew; keep the old public key for older exports",
+        breaks="heads are not signed, so nobody can export the audit; records go on",
     )
     audit_days: int | None = Field(
         default=None, ge=1, le=36500, description="days that audit records are kept; without it for ever"

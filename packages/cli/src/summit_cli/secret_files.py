@@ -57,6 +57,7 @@ MAKERS: Final[dict[str, Callable[[Known, Hosts], str]]] = {
     "nats_service_password": _random,
     "nats_system_password": _random,
     "nats_issuer_seed": _seed,
+    "audit_seed": _seed,
     "service_key": _random,
     "session_secret": _random,
     "grafana_admin_password": _random,

@@ -16,6 +16,7 @@ from summit_core.model import DEFAULT_ORGANISATION, Principal
 
 from summit_gateway.body import SMALL_BYTES
 from summit_gateway.identity import PRINCIPAL
+from summit_gateway.limits.service import Limiting
 
 SERVICE: Final = "api-gateway"
 ACTION: Final = "audit"
@@ -42,11 +43,17 @@ class _Told(Struct):
     registration: "_Told | None" = None
 
 
+class HasTrail:
+    trail: Trail
+    clock: Clock
+    limits: Limiting
+
+
 class Action:
     """``receive`` stands before that of the app, and sees what the app reads."""
 
-    def __init__(self, scope: Scope, receive: Receive, trail: Trail, clock: Clock) -> None:
-        self._scope, self._receive, self._trail, self._clock = scope, receive, trail, clock
+    def __init__(self, scope: Scope, receive: Receive, services: HasTrail) -> None:
+        self._scope, self._receive, self._services = scope, receive, services
         self._read: list[Message] = []
         self._hash = hashlib.sha256()
         self._body = b""
@@ -75,7 +82,7 @@ class Action:
             while not self._ended:
                 self._read.append(await self._next())
         intent = self.record("intended")
-        await self._trail.write(intent)
+        await self._services.trail.write(intent)
         self._intent = intent
 
     def record(
@@ -88,16 +95,15 @@ class Action:
         reason = said.reason or said.note or connection.query_params.get("reason")
         made = told.registration or told
         key = self._scope.get("path_params", {}).get("id") or (made.id if outcome == "done" else None)
-        client = connection.client
         return AuditRecord(
             id=new_id(),
-            at=self._clock.now(),
+            at=self._services.clock.now(),
             service=SERVICE,
             action=f"{method} {route}",
             outcome=outcome,
             organisation=DEFAULT_ORGANISATION if who is None else who.organisation,
             principal=actor(who),
-            client=plain(client.host) if client else None,
+            client=_text(self._services.limits.address(self._scope), 64),
             request_id=request_id() or None,
             object_type=_type_of(route),
             object=_text(key, 64),

@@ -5,22 +5,16 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from summit_core.audit.trail import Trail
-from summit_core.clock import Clock
 from summit_core.errors import SummitError
 from summit_core.http import problems
 
-from summit_gateway.audit.action import ACTION, DATA, Action
+from summit_gateway.audit.action import ACTION, DATA, Action, HasTrail
 from summit_gateway.identity import SAFE_METHODS, refusal_of
 
 JSON: Final = b"json"
 ANSWER_READ_AT_MOST: Final = 64 * 1024
 NOT_SIGNED_IN: Final = ("GET", "/v1/session")
 """Asks whether one is signed in; that one is not is its answer."""
-
-
-class HasTrail:
-    trail: Trail
-    clock: Clock
 
 
 class AuditMiddleware:
@@ -40,7 +34,7 @@ class AuditMiddleware:
             await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        action = Action(scope, receive, self._services.trail, self._services.clock)
+        action = Action(scope, receive, self._services)
         scope.setdefault("state", {})[ACTION] = action
         answer = _Answer(action, self._services.trail, scope, send)
         safe = scope["method"] in SAFE_METHODS
@@ -53,7 +47,7 @@ class AuditMiddleware:
     def _denied_stream(self, scope: Scope) -> None:
         refusal = refusal_of(HTTPConnection(scope))
         if refusal is not None:
-            action = Action({**scope, "method": "WEBSOCKET"}, _nothing, self._services.trail, self._services.clock)
+            action = Action({**scope, "method": "WEBSOCKET"}, _nothing, self._services)
             self._services.trail.repeated(action.outcome(refusal.status, _code(refusal), None))
 
 

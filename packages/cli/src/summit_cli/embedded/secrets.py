@@ -34,6 +34,7 @@ class Secrets(Struct, frozen=True, kw_only=True):
     nats_service: str = field(default_factory=_random)
     nats_system: str = field(default_factory=_random)
     nats_issuer: SigningKey = field(default_factory=_signing_key)
+    audit: SigningKey = field(default_factory=_signing_key)
     mqtt_device: str = field(default_factory=_random)
     service_key: str = field(default_factory=_random)
     session: str = field(default_factory=_random)

@@ -32,6 +32,7 @@ _OURS: Final = {
     "SUMMIT_CONSOLE_DIR",
     "SUMMIT_NATS_ISSUER_SEED",
     "SUMMIT_NATS_SYSTEM_URL",
+    "SUMMIT_AUDIT_SEED",
     "SUMMIT_NATS_LOG",  # _FILE
     "SUMMIT_CHECKPOINT_DIR",
 }
@@ -80,7 +81,7 @@ class Wiring:
         if name == GATEWAY:
             env |= self._gateway()
         if name == "fabric":
-            env |= self.fabric
+            env |= self.fabric | {"SUMMIT_AUDIT_SEED": self.secrets.audit.seed}
         if name == "fusion":
             env["SUMMIT_CHECKPOINT_DIR"] = str(self.checkpoints)
         return Program(name=name, argv=(sys.executable, "-m", MODULES[name]), env=env, stage=Stage.SERVICE, plain=True)
