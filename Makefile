@@ -92,6 +92,7 @@ drift: ## Lock files and schemas say what the sources say
 	uv lock --check
 	@scripts/locks.sh --check
 	$(BIN)/python scripts/generate_schemas.py --check
+	$(BIN)/python scripts/alert_rules.py --check
 	$(BIN)/python scripts/secrets_document.py --check
 
 limits: ## Size of files and functions, broad excepts

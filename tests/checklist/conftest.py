@@ -4,7 +4,9 @@ import importlib
 import importlib.util
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -139,3 +141,36 @@ def service_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
         return app
 
     return build
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """The path of a program; skips where it is not installed."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            pytest.skip(f"{name} is not installed; scripts/observability_tools.sh installs it on Debian, as root")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def judge_rules(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bool]:
+    """Whether the unit tests of a file below infra/docker/tests pass, with texts of the rules replaced by others."""
+    folder = Path(__file__).resolve().parents[2] / "infra" / "docker"
+
+    def judge(name: str, *replaced: tuple[str, str]) -> bool:
+        rules = (folder / "prometheus-alerts.yml").read_text()
+        for old, new in replaced:
+            assert old in rules, f"the rules do not contain {old!r}"
+            rules = rules.replace(old, new)
+        copy = tmp_path_factory.mktemp("rules")
+        (copy / "tests").mkdir()
+        (copy / "prometheus-alerts.yml").write_text(rules)
+        shutil.copy(folder / "tests" / name, copy / "tests")
+        command = [tool("promtool"), "test", "rules", str(copy / "tests" / name)]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    return judge
