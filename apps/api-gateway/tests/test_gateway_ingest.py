@@ -13,7 +13,8 @@ from gateway_harness import Gateway, World, until
 from hypothesis import given
 from hypothesis import strategies as st
 from summit_core import wire
-from summit_core.bus import Bus
+from summit_core.bus import Bus, Picture
+from summit_core.bus.owners import Owners
 from summit_core.bus.subjects import BATCH_SUBJECT
 from summit_core.clock import SystemClock
 from summit_core.errors import InputError, UnavailableError
@@ -77,10 +78,12 @@ async def test_a_request_that_failed_in_the_middle_and_is_sent_again_is_stored_o
     someone = Principal(id="one", name="one", role=Role.ADMINISTRATOR)
     items = [json.dumps(GOOD | {"seq": number}).encode() for number in range(1_200)] + [b"{}"]
     with pytest.raises(UnavailableError):
-        await Ingest(Torn(world.bus.client, world.bus.connection), SystemClock()).accept(items, someone)
+        await Ingest(Torn(world.bus.client, world.bus.connection), SystemClock(), Owners(Picture())).accept(
+            items, someone
+        )
     assert len(await _stored(world, BATCH_SUBJECT)) == 1
     assert await _dead_letters(world) == []
-    outcome = await Ingest(world.bus, SystemClock()).accept(items, someone)
+    outcome = await Ingest(world.bus, SystemClock(), Owners(Picture())).accept(items, someone)
     stored = [one for data, _ in await _stored(world, BATCH_SUBJECT) for one in wire.decode_batch(data)]
     assert [one.id for one in stored] == outcome.ids
     assert [one.seq for one in stored] == list(range(1_200))

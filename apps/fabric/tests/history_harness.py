@@ -87,7 +87,7 @@ class Kept:
         self.clock = ManualClock(now)
         self.store = HistoryStore(pool)
         self.recorded = Recorded(pool)
-        self.bundles = Bundles(pool, self.clock)
+        self.bundles = Bundles(pool, pool, self.clock)
         self.service = HistoryService(self.clock, 365, _reached)
 
     async def rows(self, table: str) -> int:

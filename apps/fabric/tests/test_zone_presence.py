@@ -193,7 +193,7 @@ def test_who_has_expired_or_is_gone_leaves_with_the_reason() -> None:
     ledger.see(seen(3, 0.0))
     ledger.write(ledger.watch.gone("e1", 4, T0 + timedelta(seconds=9)))
     assert ledger.events == [("enter", None), ("exit", "gone"), ("enter", None), ("exit", "gone")]
-    assert ledger.watch.forget(entity="e1") == [ledger.said[0].id]
+    assert [one.id for one in ledger.watch.forget(entity="e1")] == [ledger.said[0].id]
     assert ledger.watch.forget(entity="e1") == []
 
 

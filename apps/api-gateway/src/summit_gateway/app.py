@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from summit_core.audit.trail import LOOP as AUDIT
 from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror
+from summit_core.bus.owners import Owners
 from summit_core.clock import SystemClock
 from summit_core.errors import SummitError, UnavailableError
 from summit_core.http.app import create_app
@@ -148,10 +149,10 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     )
     services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
     services.idempotency = Idempotency(IdempotencyStore(pool, lease_s=LEASE_S, kept_s=KEPT_S))
-    services.ingest = Ingest(bus, clock)
     behind = {name: Upstream(name, url, session) for name, url in _urls(settings).items()}
     services.upstreams = Upstreams(behind, settings.service_key.get_secret_value())
     services.mirror = Mirror(bus, health, gather_s=0.0)  # its frames are what people see
+    services.ingest = Ingest(bus, clock, Owners(services.mirror))
     feed(services.hub, services.mirror, clock)
     health.checks |= {
         "nats": bus.check,

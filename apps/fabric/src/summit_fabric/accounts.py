@@ -90,6 +90,7 @@ def enter(ledger: Ledger, observations: Sequence[AnyObservation], new: Sequence[
             newest = at
     return replace(
         ledger,
+        organisation=observations[-1].organisation if observations else ledger.organisation,
         received=ledger.received + len(observations),
         stored=ledger.stored + len(observations) - duplicate,
         duplicate=ledger.duplicate + duplicate,

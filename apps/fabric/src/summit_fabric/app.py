@@ -10,13 +10,14 @@ from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.consumer import Handler
 from summit_core.bus.fill import keep_measuring
+from summit_core.bus.owners import Owners
 from summit_core.bus.room import keep_room
 from summit_core.bus.streams import AUDIT, DEADLETTERS, INGEST, LINKS, OBSERVATIONS, WORLD
 from summit_core.clock import SystemClock
 from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.tls import client_context
-from summit_core.store import Pool, check_pool, create_pool
+from summit_core.store import Pool, check_pool, create_pool, create_reading_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
@@ -101,13 +102,16 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     stack.push_async_callback(bus.close)
     pool = await create_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(pool.terminate)
+    reads = await create_reading_pool(settings.database_url.get_secret_value(), name=SERVICE)
+    stack.callback(reads.terminate)
     mirror = Mirror(bus, health, gather_s=0.0)  # people change what they have just seen at the gateway
+    owners = Owners(mirror)
     decoded, books = Decoded(), Books(partial(stated_interval_s, mirror))
     keeper = Keeper(WorldWriter(bus, OWNER), mirror, clock, decoded, books.interval_of)
     health.checks |= {"nats": bus.check, "postgres": lambda: _check_database(pool)}
     partitions = Partitions(pool, clock, days=settings.observation_days)
     recorder = Recorder(Store(pool, partitions, books), decoded)
-    loops = _loops(bus, health, mirror, keeper, recorder, Validator(bus, decoded))
+    loops = _loops(bus, health, mirror, keeper, recorder, Validator(bus, decoded, owners))
     silence = Silence(books, keeper, clock)
     loops[SILENCE] = lambda: silence.watch(health, pool)
     loops[FILL] = lambda: keep_measuring(bus, health, FILL)
@@ -124,14 +128,15 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     stack.push_async_callback(trail.close)
     registry, more = build_registry(settings, bus, pool, mirror, heard, trail, clock, health)
     audit, chaining = build_audit(settings, bus, pool, mirror, silence, trail, clock, health)
-    zones, watching = build_zones(bus, pool, mirror, clock, health)
-    history, past = build_history(bus, pool, clock, health, days=settings.world_days)
+    zones, watching = build_zones(bus, pool, reads, mirror, clock, health)
+    history, past = build_history(bus, pool, reads, clock, health, days=settings.world_days)
     loops |= more | watching | past | chaining
     for name, run in loops.items():
         health.expect(name)
         task = asyncio.create_task(supervise(name, run, health), name=name)
         stack.push_async_callback(end, task)
-    return FabricService(Queries(pool), DeadLetters(pool, bus), mirror, silence, world, registry, zones, history, audit)
+    letters = DeadLetters(pool, reads, bus)
+    return FabricService(Queries(reads), letters, mirror, silence, world, registry, zones, history, audit)
 
 
 def _loops(
@@ -164,6 +169,7 @@ def _loops(
 
     async def validate() -> None:
         await bus.ensure_streams()
+        await mirror.ready.wait()  # whose a source is must be known
         await validator.resume()
         await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000)
 

@@ -87,12 +87,14 @@ class Books:
     ) -> None:
         """Write changed ledgers, and how far the stream is entered in them."""
         await connection.execute(
-            "INSERT INTO sources (id, account, updated_at) SELECT id, account, $3"
-            " FROM unnest($1::text[], $2::text[]) AS changed(id, account)"
-            " ON CONFLICT (id) DO UPDATE SET account = excluded.account, updated_at = excluded.updated_at",
+            "INSERT INTO sources (id, account, organisation, updated_at) SELECT id, account, organisation, $3"
+            " FROM unnest($1::text[], $2::text[], $4::text[]) AS changed(id, account, organisation)"
+            " ON CONFLICT (id) DO UPDATE SET account = excluded.account, organisation = excluded.organisation,"
+            " updated_at = excluded.updated_at",
             [ledger.id for ledger in ledgers],
             [wire.encode(ledger).decode() for ledger in ledgers],
             at,
+            [ledger.organisation for ledger in ledgers],
         )
         seq, stored_at = entered or (None, None)
         await connection.execute(

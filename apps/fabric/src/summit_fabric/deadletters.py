@@ -16,6 +16,7 @@ from summit_core.model import DeadLetter, OpenLetter, Principal, Replayed
 from summit_core.store import Pool
 
 from summit_fabric.accounts import UNKNOWN
+from summit_fabric.claims import ORGANISATION
 from summit_fabric.judge import Door
 from summit_fabric.queries import Cursor, where
 from summit_fabric.store import LETTER_COLUMNS
@@ -48,8 +49,9 @@ class _Head(Struct):
 class DeadLetters:
     """A replay is judged as if the producer had sent it now; the letter stays until somebody drops it."""
 
-    def __init__(self, pool: Pool, bus: Bus) -> None:
+    def __init__(self, pool: Pool, reads: Pool, bus: Bus) -> None:
         self._pool = pool
+        self._reads = reads
         self._bus = bus
 
     async def page(
@@ -63,7 +65,7 @@ class DeadLetters:
             "at >= ${}": wanted.since,
         }
         condition, values = where(tests, after, time="at")
-        rows = await self._pool.fetch(
+        rows = await self._reads.fetch(
             f"SELECT {_NAMES} FROM dead_letters {condition} ORDER BY at DESC, id DESC LIMIT {limit + 1}", *values
         )
         letters = [DeadLetter(**{**row, "id": str(row["id"])}) for row in rows[:limit]]
@@ -71,7 +73,7 @@ class DeadLetters:
 
     async def read(self, identifier: str) -> OpenLetter:
         """Raises :class:`NotFoundError`."""
-        row = await self._pool.fetchrow(f"SELECT {_NAMES} FROM dead_letters WHERE id = $1", identifier)
+        row = await self._reads.fetchrow(f"SELECT {_NAMES} FROM dead_letters WHERE id = $1", identifier)
         if row is None:
             raise _absent(identifier)
         return opened(DeadLetter(**{**row, "id": str(row["id"])}))
@@ -80,14 +82,16 @@ class DeadLetters:
         """Publish the original bytes again; raises :class:`ConflictError` when that cannot be done."""
         letter = await self.read(identifier)
         subject = subject_of(letter)
-        seq = await self._bus.publish(subject, letter.payload, headers={"Summit-Door": letter.door})
+        seq = await self._bus.publish(
+            subject, letter.payload, headers={"Summit-Door": letter.door, ORGANISATION: principal.organisation}
+        )
         log.info("dead letter replayed", id=identifier, subject=subject, seq=seq, by=principal.id)
         return Replayed(identifier, subject, seq)
 
     async def drop(self, identifier: str, principal: Principal) -> None:
         """Raises :class:`NotFoundError`."""
-        if await self._pool.fetchval("DELETE FROM dead_letters WHERE id = $1 RETURNING id", identifier) is None:
-            raise _absent(identifier)
+        await self.read(identifier)
+        await self._pool.execute("DELETE FROM dead_letters WHERE id = $1", identifier)
         log.info("dead letter dropped", id=identifier, by=principal.id)
 
 

@@ -38,7 +38,7 @@ CursorQuery = Annotated[str | None, Query(max_length=200)]
 def fabric_router(service: Callable[[], FabricService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
-    def reader(request: Request) -> None:
+    async def reader(request: Request) -> None:
         _permitted(request, key, Permission.READ)
 
     router = APIRouter(prefix="/v1", dependencies=[Depends(reader)])
@@ -96,10 +96,10 @@ def _add_sources(router: APIRouter, service: Callable[[], FabricService]) -> Non
 
 
 def _add_dead_letters(router: APIRouter, service: Callable[[], FabricService], key: service_key.Key) -> None:
-    def operator(request: Request) -> Principal:
+    async def operator(request: Request) -> Principal:
         return _permitted(request, key, Permission.OPERATE)
 
-    def administrator(request: Request) -> Principal:
+    async def administrator(request: Request) -> Principal:
         return _permitted(request, key, Permission.ADMINISTER)
 
     @router.get("/dead-letters", summary="Refused input, newest first")

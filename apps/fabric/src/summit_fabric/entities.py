@@ -73,6 +73,7 @@ def _base(known: Entity | None, observation: AnyObservation) -> Entity:
         sources=(observation.source,),
         updates=(known.updates if known else 0) + 1,
         recording=observation.recording,
+        organisation=observation.organisation,
         causes=(str(observation.id),),
         ignored=known.ignored if known else None,
     )

@@ -107,7 +107,7 @@ def _judge_one(message: Input, index: int, content: bytes, verdict: Verdict, med
     try:
         observation = wire.decode_observation(content, now=message.at, kind=kind, source=route.device, media=media)
     except InputError as error:
-        verdict.refused.append(_letter(message, index, content, error))
+        verdict.refused.append(letter_of(message, index, content, error))
     else:
         verdict.accepted.append(observation)
 
@@ -120,7 +120,7 @@ def _judge_parts(message: Input, verdict: Verdict, media: wire.Media = "json") -
         if not parts:
             raise MalformedError("empty array; send at least one observation", code=ErrorCode.EMPTY)
     except InputError as error:
-        verdict.refused.append(_letter(message, 0, message.data, error))
+        verdict.refused.append(letter_of(message, 0, message.data, error))
         return
     for index, part in enumerate(parts):
         _judge_one(message, index, part, verdict, media)
@@ -139,10 +139,10 @@ def _judge_status(message: Input, verdict: Verdict) -> None:
     try:
         wire.decode(message.data, LinkStatus)
     except InputError as error:
-        verdict.refused.append(_letter(message, 0, message.data, error))
+        verdict.refused.append(letter_of(message, 0, message.data, error))
 
 
-def _letter(message: Input, index: int, content: bytes, error: InputError) -> DeadLetter:
+def letter_of(message: Input, index: int, content: bytes, error: InputError) -> DeadLetter:
     """The same message gives the same id, so a redelivery is recognised. Bounded, whatever was sent."""
     return DeadLetter(
         id=derived_id(message.at, _stream_of(message), str(message.seq), str(index)),

@@ -9,8 +9,10 @@ from msgspec import Struct
 from summit_core.bus import Mirror
 from summit_core.errors import NotFoundError
 from summit_core.model import Lineage, LineageEdge, LineageNode, WorldType
+from summit_core.security.acting import acting
 
 from summit_fabric.queries import StoredObject, StoredObservation
+from summit_fabric.sight import reaches
 
 NODES_AT_MOST: Final = 500
 CAUSES_AT_EACH_END: Final = 40
@@ -82,7 +84,7 @@ async def _look_up(ids: list[str], mirror: Mirror, archive: Archive) -> dict[str
     found = {one: present for one in ids if (present := _present(one, mirror))}
     found |= _said(ids, mirror)
     for stored in await archive.objects_by_key(ids):
-        if stored.type not in SINGULAR:
+        if stored.type not in SINGULAR or not reaches(stored.type, stored.body):
             continue
         recorded = _of_object(stored.type, stored.key, stored.at, stored.body or b"null", stored.causes)
         present = found.get(stored.key)
@@ -108,7 +110,8 @@ def _said(ids: list[str], mirror: Mirror) -> dict[str, _Found]:
     What was merged into it is what that rests on."""
     found = {}
     for key, change in mirror.changes("overrides").items():
-        if change.event.id in ids and (said := mirror.override(key)) is not None:
+        ours = change.event.organisation == acting().owner
+        if ours and change.event.id in ids and (said := mirror.override(key)) is not None:
             words = [
                 f"{name} by {one.by}" + (f": {one.reason}" if one.reason else "") for name, one in said.fields.items()
             ]
@@ -123,7 +126,7 @@ def _said(ids: list[str], mirror: Mirror) -> dict[str, _Found]:
 def _present(identifier: str, mirror: Mirror) -> _Found | None:
     for type_ in SINGULAR:
         change = mirror.changes(type_).get(identifier)
-        if change is not None:
+        if change is not None and change.event.organisation == acting().owner and reaches(type_, change.event.body):
             event = change.event
             return _of_object(type_, identifier, event.at, bytes(event.body), event.causes)
     return None

@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Struct
 from summit_core.errors import InputError
 from summit_core.model import WorldType
+from summit_core.security.acting import acting
 from summit_core.store import Pool
 
+from summit_fabric import sight
 from summit_fabric.accounts import Ledger
 from summit_fabric.books import decode
 from summit_fabric.history.area import Area
@@ -86,11 +88,12 @@ class Queries:
         The page of an area may be short, and still be followed by another: so many were looked at, and lay outside.
         """
         found: list[_Found] = []
-        for _ in range(LOOKS if wanted.area else 1):
-            number = LOOKED_AT_ONCE if wanted.area else limit + 1
+        narrow = wanted.area is not None or bool(acting().areas)
+        for _ in range(LOOKS if narrow else 1):
+            number = LOOKED_AT_ONCE if narrow else limit + 1
             rows = await self._observations(wanted, number, after)
             after = rows[-1].cursor if rows else None
-            found += rows if wanted.area is None else [row for row in rows if row.lies_in(wanted.area)]
+            found += [row for row in rows if row.lies_in(wanted.area)] if narrow else rows
             if len(found) > limit:
                 return [row.body for row in found[:limit]], found[limit - 1].cursor
             if len(rows) < number:
@@ -108,10 +111,12 @@ class Queries:
         body = await self._pool.fetchval(
             "SELECT body FROM observations WHERE id = $1 ORDER BY t DESC LIMIT 1", identifier
         )
-        return None if body is None else str(body).encode()
+        return None if body is None or not sight.observed(str(body)) else str(body).encode()
 
     async def count(self, wanted: ObservationFilter) -> int:
         condition, values = where(_observation_tests(wanted), None, time="t")
+        if inside := sight.in_areas():
+            condition = f"{condition} AND {inside}" if condition else f"WHERE {inside}"
         return int(await self._pool.fetchval(f"SELECT count(*) FROM observations {condition}", *values))
 
     async def ledgers(self, *, limit: int, after: str) -> list[Ledger]:
@@ -126,7 +131,7 @@ class Queries:
 
     async def observations_by_id(self, ids: Sequence[str]) -> list[StoredObservation]:
         rows = await self._pool.fetch(
-            "SELECT id, t, source, kind, body::jsonb->'causes' AS causes FROM observations WHERE id = ANY($1)",
+            "SELECT id, t, source, kind, body, body::jsonb->'causes' AS causes FROM observations WHERE id = ANY($1)",
             list(ids),
         )
         return [
@@ -134,6 +139,7 @@ class Queries:
                 str(r["id"]), r["t"], r["source"], r["kind"], tuple(msgspec.json.decode(r["causes"] or "[]"))
             )
             for r in rows
+            if sight.observed(r["body"])
         ]
 
 
@@ -141,7 +147,9 @@ class _Found(NamedTuple):
     cursor: Cursor
     body: bytes
 
-    def lies_in(self, area: Area) -> bool:
+    def lies_in(self, area: Area | None) -> bool:
+        if area is None or not sight.observed(self.body):
+            return sight.observed(self.body)
         place = _place(self.body)
         return place.lat is not None and place.lon is not None and area.holds(place.lat, place.lon)
 

@@ -15,7 +15,7 @@ from summit_core import wire
 
 from summit_fabric.decoded import Batch
 
-COLUMNS: Final = ("id", "t", "received_at", "source", "kind", "seq", "h3", "recording", "body")
+COLUMNS: Final = ("id", "t", "received_at", "source", "kind", "seq", "h3", "recording", "organisation", "body")
 HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER: Final = b"\xff\xff"
 NULL: Final = b"\xff\xff\xff\xff"
@@ -38,7 +38,7 @@ def copied(batches: Iterable[Batch]) -> bytes:
             at = one.observed_at - EPOCH
             parts += (
                 _head(
-                    *(9, 16, bytes.fromhex(str(one.id).replace("-", ""))),
+                    *(10, 16, bytes.fromhex(str(one.id).replace("-", ""))),
                     *(8, (at.days * 86_400 + at.seconds) * 1_000_000 + at.microseconds),
                     *(8, _microseconds(one.received_at or one.observed_at)),
                 ),
@@ -47,6 +47,7 @@ def copied(batches: Iterable[Batch]) -> bytes:
                 NULL if one.seq is None else _number(8, one.seq),
                 NULL if cell is None else _number(8, cell),
                 NULL if one.recording is None else _text(one.recording),
+                NULL if one.organisation is None else _text(one.organisation),
                 _length(len(body)),
                 body,
             )
@@ -73,7 +74,7 @@ def values(batches: Iterable[Batch]) -> Iterator[tuple[Any, ...]]:
         for one, cell in zip(batch.observations, batch.cells, strict=True):
             yield (
                 *(one.id, one.observed_at, one.received_at or one.observed_at, one.source, wire.kind_of(one)),
-                *(one.seq, cell, one.recording, storable(wire.encode(one)).decode()),
+                *(one.seq, cell, one.recording, one.organisation, storable(wire.encode(one)).decode()),
             )
 
 

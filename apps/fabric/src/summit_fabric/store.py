@@ -13,7 +13,19 @@ from summit_fabric.books import Books, Entered
 from summit_fabric.decoded import Batch
 from summit_fabric.partitions import Partitions
 
-LETTER_COLUMNS: Final = ("id", "at", "door", "subject", "code", "message", "field", "source", "size", "payload")
+LETTER_COLUMNS: Final = (
+    "id",
+    "at",
+    "door",
+    "subject",
+    "code",
+    "message",
+    "field",
+    "source",
+    "size",
+    "payload",
+    "organisation",
+)
 CAREFUL_BATCHES: Final = 20
 """After a duplicate more of them are likely: so many batches go the way that expects them."""
 
@@ -63,7 +75,12 @@ class Store:
                     connection, "dead_letters", LETTER_COLUMNS, found, returning="id"
                 )
                 fresh = {str(identifier) for identifier in new}
-                charged = [letter for letter in {one.id: one for one in letters}.values() if letter.id in fresh]
+                # The account of what names no source is the default organisation's: nobody else's is charged to it.
+                charged = [
+                    letter
+                    for letter in {one.id: one for one in letters}.values()
+                    if letter.id in fresh and (letter.source is not None or letter.organisation is None)
+                ]
                 await self._books.open(connection)
                 ledgers = await self._books.read(connection, {letter.source or accounts.UNKNOWN for letter in charged})
                 for letter in charged:

@@ -8,12 +8,14 @@ import msgspec
 import structlog
 from prometheus_client import Counter as CounterMetric
 from summit_core import wire
-from summit_core.bus import Bus, Delivery, Outgoing
+from summit_core.bus import Bus, Delivery, Outgoing, Picture
+from summit_core.bus.owners import Owners
 from summit_core.bus.streams import DEADLETTER_SUBJECT
 from summit_core.bus.subjects import BATCH_HEADERS, BATCH_SUBJECT, MIXED, NOWHERE, partition, validated
 from summit_core.model import AnyObservation, DeadLetter
 from summit_core.observability.metrics import ACCEPTED, RECEIVED, REJECTED
 
+from summit_fabric.claims import ORGANISATION, settle
 from summit_fabric.decoded import Batch, Decoded, cell_of
 from summit_fabric.judge import Door, Input, Verdict, door_of, judge_into, judge_plain
 from summit_fabric.resume import THROUGH, published_unacknowledged
@@ -38,9 +40,10 @@ UNREADABLE = CounterMetric("summit_unreadable_messages_total", "Internal message
 class Validator:
     """From what producers sent to validated batches, each of one place and kind, and dead letters."""
 
-    def __init__(self, bus: Bus, decoded: Decoded) -> None:
+    def __init__(self, bus: Bus, decoded: Decoded, owners: Owners | None = None) -> None:
         self._bus = bus
         self._decoded = decoded
+        self._owners = owners or Owners(Picture())
         self._published: Counter[str] = Counter()
 
     async def resume(self) -> None:
@@ -52,13 +55,16 @@ class Validator:
         good: Counter[Door] = Counter()
         for delivery in deliveries:
             door: Door | None = "mqtt" if delivery.header.startswith(BY_MQTT) else None if delivery.header else "nats"
-            if door and judge_plain(delivery.subject, delivery.data, delivery.moment, verdict):
+            before = len(verdict.accepted), len(verdict.refused)
+            plain = door is not None and judge_plain(delivery.subject, delivery.data, delivery.moment, verdict)
+            if plain and door and not self._owners and verdict.accepted[-1].organisation is None:
                 good[door] += 1
                 continue
-            before = len(verdict.accepted)
             message = input_of(delivery)
-            judge_into(message, verdict)
-            good[message.door] += len(verdict.accepted) - before
+            if not plain:
+                judge_into(message, verdict)
+            self._settle(delivery, message, verdict, before)
+            good[message.door] += len(verdict.accepted) - before[0]
         last, self._decoded.waiting = deliveries[-1].seq, deliveries[-1].pending
         left = self._unpublished(verdict.accepted)
         # By how much is left: after a crash a part of what is left may not go by the name of one that the broker knows.
@@ -76,9 +82,18 @@ class Validator:
         """What devices say of their links is no observation; what of it cannot be read is a dead letter as well."""
         verdict = Verdict()
         for delivery in deliveries:
-            judge_into(input_of(delivery), verdict)
+            message, before = input_of(delivery), (0, len(verdict.refused))
+            judge_into(message, verdict)
+            self._settle(delivery, message, verdict, before)
         await self._bus.publish_many([_buried(one) for one in verdict.refused])
         _count(Counter(), verdict.refused)
+
+    def _settle(self, delivery: Delivery, message: Input, verdict: Verdict, start: tuple[int, int]) -> None:
+        """Nothing to do in an installation of one organisation."""
+        headers = delivery.headers if delivery.header else {}
+        alone = not self._owners and ORGANISATION not in headers
+        if not alone or any(one.organisation is not None for one in verdict.accepted[start[0] :]):
+            settle(message, headers, verdict, start, self._owners)
 
     def _unpublished(self, accepted: list[AnyObservation]) -> list[AnyObservation]:
         if not self._published:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 from summit_core import wire
 from summit_core.bus import Bus, Outgoing
+from summit_core.bus.owners import Owners
 from summit_core.bus.streams import DEADLETTER_SUBJECT
 from summit_core.bus.subjects import BATCH_HEADERS, BATCH_SUBJECT
 from summit_core.clock import Clock
@@ -54,9 +55,10 @@ class _Judged(NamedTuple):
 class Ingest:
     """Raises :class:`UnavailableError` when the broker does not store; the ids make a resend harmless."""
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock, owners: Owners) -> None:
         self._bus = bus
         self._clock = clock
+        self._owners = owners
 
     async def accept(
         self, items: list[bytes], principal: Principal, media: wire.Media = "json", *, trace: str | None = None
@@ -93,9 +95,11 @@ class Ingest:
             try:
                 observation = wire.decode_observation(item, now=now, media=media)
                 _check_source(observation, principal)
+                self._owners.check(observation, principal.owner)
             except InputError as error:
                 judged.bad.append((index, item, error))
             else:
+                wire.own(observation, principal.owner)
                 force_setattr(observation, "received_at", None)  # fabric says it; and a resend is the same bytes
                 judged.good.append(observation)
 
@@ -111,9 +115,10 @@ class Ingest:
             code=error.code,
             message=error.detail[:4000],
             field=error.field[:200] if error.field else None,
-            source=_source_of(item, principal),
+            source=_source_of(item, principal, error),
             size=len(item) if size is None else size,
             payload=item[:PAYLOAD_KEPT],
+            organisation=principal.owner,
         )
 
 
@@ -151,9 +156,12 @@ class _Source(Struct):
     source: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-def _source_of(item: bytes, principal: Principal) -> str | None:
-    """Whom to charge: a device for all it sends, else the source that the item names, where that can be read."""
+def _source_of(item: bytes, principal: Principal, error: InputError) -> str | None:
+    """Whom to charge: a device for all it sends, else the source that the item names, where that can be read and is not
+    somebody else's."""
     name = principal.name if principal.role is Role.DEVICE else _stated_source(item)
+    if principal.role is not Role.DEVICE and error.code is ErrorCode.SOURCE_MISMATCH:
+        return None
     return name if name is not None and _key.fullmatch(name) else None
 
 

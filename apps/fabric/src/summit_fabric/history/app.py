@@ -41,8 +41,10 @@ class History:
     clock: Clock
 
 
-def build_history(bus: Bus, pool: Pool, clock: Clock, health: HealthMonitor, *, days: int) -> tuple[History, Loops]:
-    """The past and its loops; ``days``: how long versions of entities are kept."""
+def build_history(
+    bus: Bus, pool: Pool, reads: Pool, clock: Clock, health: HealthMonitor, *, days: int
+) -> tuple[History, Loops]:
+    """The past and its loops; ``days``: how long versions of entities are kept. ``reads``: on behalf of callers."""
     store = HistoryStore(pool)
     recorder = WorldRecorder(store)
 
@@ -51,7 +53,7 @@ def build_history(bus: Bus, pool: Pool, clock: Clock, health: HealthMonitor, *, 
         await consume(bus, WORLD, RECORDER, recorder.handle, health, gather_s=GATHER_S)
 
     service = HistoryService(clock, days, reach(bus, recorder))
-    history = History(service, Recorded(pool), Bundles(pool, clock), Archive(pool, Queries(pool)), clock)
+    history = History(service, Recorded(reads), Bundles(pool, reads, clock), Archive(reads, Queries(reads)), clock)
     return history, {RECORDER: record, UPKEEP: lambda: keep_up(store, days, clock, health)}
 
 

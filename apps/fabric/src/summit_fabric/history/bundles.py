@@ -1,6 +1,7 @@
 """The imported bundles: taken in whole or not at all, listed, thrown away."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
@@ -23,6 +24,7 @@ from summit_fabric.history.version import COLUMNS, row
 log = structlog.get_logger(__name__)
 
 ROWS_AT_ONCE: Final = 500
+_BUNDLE: Final = "id, incident, title, since, until, imported_at, imported_by, parts"
 T = TypeVar("T")
 
 
@@ -42,18 +44,19 @@ class Bundle(Struct, frozen=True, kw_only=True):
 class Bundles:
     """What is imported keeps its ids, versions and times, in tables of its own."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, reads: Pool, clock: Clock) -> None:
         self._pool = pool
+        self._reads = reads
         self._clock = clock
 
     async def all(self) -> list[Bundle]:
         """The latest first."""
-        rows = await self._pool.fetch("SELECT * FROM bundles ORDER BY imported_at DESC, id LIMIT 1000")
+        rows = await self._reads.fetch(f"SELECT {_BUNDLE} FROM bundles ORDER BY imported_at DESC, id LIMIT 1000")
         return [_bundle(row) for row in rows]
 
     async def one(self, identifier: str) -> Bundle:
         """Raises :class:`NotFoundError`."""
-        row = await self._pool.fetchrow("SELECT * FROM bundles WHERE id = $1", identifier)
+        row = await self._reads.fetchrow(f"SELECT {_BUNDLE} FROM bundles WHERE id = $1", identifier)
         if row is None:
             raise NotFoundError(f"no bundle {identifier} was imported here")
         return _bundle(row)
@@ -61,37 +64,40 @@ class Bundles:
     async def past(self, identifier: str) -> Imported:
         """Raises :class:`NotFoundError`."""
         await self.one(identifier)
-        return Imported(self._pool, identifier)
+        return Imported(self._reads, identifier)
 
     async def drop(self, identifier: str, principal: Principal) -> None:
         """Raises :class:`NotFoundError`."""
-        if await self._pool.fetchval("DELETE FROM bundles WHERE id = $1 RETURNING id", identifier) is None:
-            raise NotFoundError(f"no bundle {identifier} was imported here")
+        await self.one(identifier)
+        await self._pool.execute("DELETE FROM bundles WHERE id = $1", identifier)
         log.info("bundle dropped", id=identifier, by=principal.id)
 
     async def take_in(self, file: IO[bytes], principal: Principal) -> Bundle:
         """Raises :class:`InputError` that names the damaged part; then nothing of it is kept."""
         opened = await asyncio.to_thread(Opened, file)
         await asyncio.to_thread(opened.verify)
+        identifier = _id_for(principal.owner, opened.manifest.id)
         async with self._pool.acquire() as connection, connection.transaction():
-            if await self._enter(connection, opened, principal):
-                await _copy(connection, opened)
-                log.info("bundle imported", id=opened.manifest.id, by=principal.id)
-        return await self.one(opened.manifest.id)
+            if await self._enter(connection, identifier, opened, principal):
+                await _copy(connection, identifier, opened)
+                log.info("bundle imported", id=identifier, by=principal.id)
+        return await self.one(identifier)
 
-    async def _enter(self, connection: asyncpg.Connection, opened: Opened, principal: Principal) -> bool:
+    async def _enter(
+        self, connection: asyncpg.Connection, identifier: str, opened: Opened, principal: Principal
+    ) -> bool:
         """Whether it is a new one."""
         told = opened.manifest
-        identifier = await connection.fetchval(
-            "INSERT INTO bundles VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id",
-            *(told.id, told.incident, told.title, told.since, told.until, self._clock.now(), principal.name),
+        entered = await connection.fetchval(
+            "INSERT INTO bundles VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id",
+            *(identifier, told.incident, told.title, told.since, told.until, self._clock.now(), principal.name),
             msgspec.json.encode(told.parts).decode(),
+            principal.owner,
         )
-        return identifier is not None
+        return entered is not None
 
 
-async def _copy(connection: asyncpg.Connection, opened: Opened) -> None:
-    bundle = opened.manifest.id
+async def _copy(connection: asyncpg.Connection, bundle: str, opened: Opened) -> None:
     events = ("bundle", "type", *COLUMNS)
     for name in VERSIONED:
         versions = ((bundle, one.type, *row(one)) for one in opened.versions(name))
@@ -121,6 +127,13 @@ def _next(rows: Iterator[T]) -> list[T]:
 def _bundle(stored: Any) -> Bundle:
     parts = msgspec.json.decode(stored["parts"], type=tuple[Part, ...])
     return Bundle(**{**dict(stored), "parts": parts})
+
+
+def _id_for(organisation: str | None, identifier: str) -> str:
+    """Two organisations may import the same bundle, each for itself."""
+    if organisation is None:
+        return identifier
+    return "b-" + hashlib.blake2b(f"{organisation}/{identifier}".encode(), digest_size=16).hexdigest()
 
 
 def file_name(incident: str, at: datetime) -> str:

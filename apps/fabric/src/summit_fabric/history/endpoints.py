@@ -51,7 +51,7 @@ DAY: Final = timedelta(days=1)
 def history_router(history: Callable[[], History], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
-    def reader(request: Request) -> None:
+    async def reader(request: Request) -> None:
         require(service_key.caller(request.headers, key), Permission.READ)
 
     router = APIRouter(prefix="/v1", dependencies=[Depends(reader)])
@@ -178,7 +178,7 @@ def _add_export(router: APIRouter, history: Callable[[], History], long: asyncio
 def _add_bundles(
     router: APIRouter, history: Callable[[], History], key: service_key.Key, long: asyncio.Semaphore
 ) -> None:
-    def administrator(request: Request) -> Principal:
+    async def administrator(request: Request) -> Principal:
         principal = service_key.caller(request.headers, key)
         require(principal, Permission.ADMINISTER)
         return principal

@@ -17,6 +17,7 @@ from summit_fabric.history.area import Area
 from summit_fabric.history.formats import FORMATS, Format
 from summit_fabric.history.item import OBSERVATIONS
 from summit_fabric.history.past import BEGINNING, FIRST_ID, Moment, Past
+from summit_fabric.sight import observed
 
 PAGE: Final = 1000
 LONGEST: Final = timedelta(days=366)
@@ -72,10 +73,14 @@ async def _observations(past: Past, wanted: Export, form: Format) -> AsyncIterat
     after = (BEGINNING, FIRST_ID)
     while True:
         page = await past.observations(wanted.since, wanted.until, after=after, cells=cells, limit=PAGE)
-        yield b"".join(form.item(one) for one in map(items.of_observation, page) if one.within(wanted.area))
+        yield b"".join(form.item(one) for one in map(items.of_observation, page) if _lies_in(one, wanted))
         if len(page) < PAGE:
             return
         after = (page[-1].t, page[-1].id)
+
+
+def _lies_in(one: items.Item, wanted: Export) -> bool:
+    return one.within(wanted.area) and observed(one.body)
 
 
 async def _versions(past: Past, wanted: Export, form: Format, type_: WorldType) -> AsyncIterator[bytes]:

@@ -8,11 +8,11 @@ from uuid import UUID
 from summit_core.model import WorldType
 from summit_core.store import Pool
 
-from summit_fabric.history.past import BEGINNING, Moment, Observed, Seen
+from summit_fabric.history.past import BEGINNING, Moment, Observed, Seen, sighted
 from summit_fabric.history.recorded import NEVER
 from summit_fabric.history.version import ENTITY_LIVES, Version, from_row, lasts
 
-_VERSION: Final = "stored_at, seq, key, id, source, at, reason, causes, body"
+_VERSION: Final = "stored_at, seq, key, id, source, at, reason, causes, organisation, body"
 
 
 class Imported:
@@ -40,7 +40,8 @@ class Imported:
                 *(self._bundle, type_, after, *moment, chunk),
             )
             versions = [from_row(row, type_) for row in rows]
-            yield [_seen(one) for one in versions if _present(one, moment) and (left or one.body is not None)]
+            shown = [_seen(one).sighted(type_) for one in versions if _present(one, moment)]
+            yield [one for one in shown if left or one.body is not None]
             if len(rows) < chunk:
                 return
             after = rows[-1]["key"]
@@ -52,7 +53,7 @@ class Imported:
             *(self._bundle, type_, key, *moment),
         )
         version = None if row is None else from_row(row, type_)
-        return _seen(version) if version is not None and _present(version, moment) else None
+        return _seen(version).sighted(type_) if version is not None and _present(version, moment) else None
 
     async def keys(self, type_: WorldType, since: datetime, until: datetime, *, after: str, limit: int) -> list[str]:
         rows = await self._pool.fetch(
@@ -70,7 +71,7 @@ class Imported:
             " AND stored_at < $5 AND (stored_at, seq) > ($6, $7) ORDER BY stored_at, seq LIMIT $8",
             *(self._bundle, type_, key, since, until, *after, limit),
         )
-        return [from_row(row, type_) for row in rows]
+        return [sighted(from_row(row, type_)) for row in rows]
 
     async def sampled(
         self, type_: WorldType, key: str, since: datetime, until: datetime, *, every_s: float
@@ -81,7 +82,7 @@ class Imported:
             " ORDER BY date_bin($6, stored_at, $4), stored_at, seq",
             *(self._bundle, type_, key, since, until, timedelta(seconds=every_s)),
         )
-        return [from_row(row, type_) for row in rows]
+        return [sighted(from_row(row, type_)) for row in rows]
 
     async def observations(
         self, since: datetime, until: datetime, *, after: tuple[datetime, UUID], cells: list[int] | None, limit: int

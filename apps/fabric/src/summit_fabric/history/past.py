@@ -6,11 +6,13 @@ from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from summit_core.bus import Change
 from summit_core.errors import InputError
 from summit_core.model import WorldEvent, WorldType
 
 from summit_fabric.history.version import Version
+from summit_fabric.sight import reaches
 
 BEGINNING: Final = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -30,6 +32,10 @@ class Seen(NamedTuple):
     seq: int
     body: str | None
 
+    def sighted(self, type_: WorldType) -> "Seen":
+        """For whom this task works: as if it had left where it is outside of his areas."""
+        return self if reaches(type_, self.body) else self._replace(body=None)
+
     def change(self, type_: WorldType) -> Change:
         """As the pure functions of the picture take it. Who wrote it and why is not part of what is shown."""
         event = WorldEvent(
@@ -42,6 +48,11 @@ class Seen(NamedTuple):
             body=msgspec.Raw((self.body or "null").encode()),
         )
         return Change(self.seq, event)
+
+
+def sighted(version: Version) -> Version:
+    """As :meth:`Seen.sighted`."""
+    return version if reaches(version.type, version.body) else replace(version, body=None)
 
 
 class Observed(NamedTuple):

@@ -9,15 +9,16 @@ from uuid import UUID
 from summit_core.model import WorldType
 from summit_core.store import Pool
 
-from summit_fabric.history.past import BEGINNING, Moment, Observed, Seen
+from summit_fabric.history.past import BEGINNING, Moment, Observed, Seen, sighted
 from summit_fabric.history.version import ENTITY_LIVES, QUARTER, Version, from_row, order, quarter
+from summit_fabric.sight import observed
 
 LOOK_BACK: Final = timedelta(days=1)
 MANY: Final = 2000
 """From so many entities on it is cheaper to look first at what was written just before the moment."""
 NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
-_VERSION: Final = "stored_at, seq, key, id, source, at, reason, causes, body"
+_VERSION: Final = "stored_at, seq, key, id, source, at, reason, causes, organisation, body"
 _BEFORE: Final = "e.stored_at <= $1 AND e.stored_at > $2 AND e.seq <= $3"
 _ENTITIES: Final = f"""
 WITH k AS MATERIALIZED (
@@ -87,13 +88,15 @@ class Recorded:
     ) -> AsyncIterator[list[Seen]]:
         if type_ != "entities":
             async for seen in self._lasting(type_, moment, after, chunk):
-                yield [one for one in seen if left or one.body is not None]
+                shown = [one.sighted(type_) for one in seen]
+                yield [one for one in shown if left or one.body is not None]
             return
         lasting = [one async for seen in self._lasting(type_, moment, after, chunk) for one in seen]
         async for passing, through in self._passing(moment, after, chunk):
             here = [one for one in lasting if through is None or one.key <= through]
             lasting = lasting[len(here) :]
-            yield [one for one in _later_of(passing, here) if left or one.body is not None]
+            shown = [one.sighted(type_) for one in _later_of(passing, here)]
+            yield [one for one in shown if left or one.body is not None]
 
     async def one(self, type_: WorldType, key: str, moment: Moment) -> Seen | None:
         lasting = await self._pool.fetchrow(
@@ -109,7 +112,8 @@ class Recorded:
                 *(key, moment.at, moment.at - ENTITY_LIVES, moment.seq),
             )
         found = [Seen(*row.values()) for row in (lasting, passing) if row is not None]
-        return max(found, key=_order, default=None)
+        latest = max(found, key=_order, default=None)
+        return None if latest is None else latest.sighted(type_)
 
     async def keys(self, type_: WorldType, since: datetime, until: datetime, *, after: str, limit: int) -> list[str]:
         lasting = "SELECT key FROM world_keys WHERE type = $1 AND key > $2"
@@ -130,7 +134,7 @@ class Recorded:
             # an operator's entity leaves both tables, so its end is in both
             rows = list({(row["stored_at"], row["seq"]): row for row in rows}.values())
             rows.sort(key=lambda row: (row["stored_at"], row["seq"]))
-        return [from_row(row, type_) for row in rows[:limit]]
+        return [sighted(from_row(row, type_)) for row in rows[:limit]]
 
     async def sampled(
         self, type_: WorldType, key: str, since: datetime, until: datetime, *, every_s: float
@@ -139,7 +143,7 @@ class Recorded:
         rows = list(await self._pool.fetch(_LASTING_SAMPLED, *values, type_))
         if type_ == "entities":
             rows += await self._pool.fetch(_PASSING_SAMPLED, *values)
-        return sorted((from_row(row, type_) for row in rows), key=order)
+        return sorted((sighted(from_row(row, type_)) for row in rows), key=order)
 
     async def observations(
         self, since: datetime, until: datetime, *, after: tuple[datetime, UUID], cells: list[int] | None, limit: int
@@ -157,7 +161,7 @@ class Recorded:
         rows = await self._pool.fetch(
             "SELECT DISTINCT ON (id) t, id, body::text AS body FROM observations WHERE id = ANY($1) ORDER BY id, t", ids
         )
-        return [Observed(row["t"], row["id"], row["body"].encode()) for row in rows]
+        return [Observed(row["t"], row["id"], row["body"].encode()) for row in rows if observed(row["body"])]
 
     async def accounts_of(self, sources: Sequence[str]) -> list[tuple[str, str]]:
         """Identifier and account, as JSON, of these sources."""

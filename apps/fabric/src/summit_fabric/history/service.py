@@ -87,7 +87,7 @@ class HistoryService:
                 over = await past.one("overrides", name, moment)
         found = await past.one(type_, name, moment)
         if found is not None:
-            found = _laid_over(found, over)
+            found = _laid_over(found, over).sighted(type_)
         if found is None or found.body is None or not matches(type_, found, filters):
             raise NotFoundError(f"nothing called {key} was among the {type_} at that moment")
         return found
@@ -102,7 +102,7 @@ class HistoryService:
                 async for seen in past.objects("overrides", moment, left=True):
                     over |= {one.key: one for one in seen}
             async for seen in objects:
-                laid = [_laid_over(one, over.get(one.key)) for one in seen] if over else seen
+                laid = [_laid_over(one, over.get(one.key)).sighted(type_) for one in seen] if over else seen
                 yield [one for one in laid if one.body is not None]
 
     async def frames(self, past: Past, types: list[WorldType], moment: Moment) -> AsyncIterator[bytes]:
@@ -124,7 +124,10 @@ class HistoryService:
         Raises :class:`NotFoundError` when nothing of this id was in the picture then.
         """
         versions = await past.versions("entities", key, since, until, after=Moment(BEGINNING, 0), limit=limit + 1)
-        if not versions and await past.one("entities", key, await past.latest(at=until)) is None:
+        if (
+            not any(one.body for one in versions)
+            and await past.one("entities", key, await past.latest(at=until)) is None
+        ):
             raise NotFoundError(f"no entity {key} is known at that time")
         if len(versions) > limit or every_s:
             smallest = (until - since).total_seconds() / limit

@@ -1,7 +1,7 @@
 """Writes the past: versions in idempotent batches, partitions ahead of need, and what is past retention goes."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -74,8 +74,8 @@ async def _insert_passing(
         return set()
     new = await _without_copies(connection, versions, _LAST_PASSING, min(one.stored_at for one in versions))
     await insert_quietly(connection, "entity_events", COLUMNS, list(map(row, new)))
-    keys = {(quarter(one.stored_at), one.key) for one in new} - known
-    await connection.executemany("INSERT INTO entity_keys VALUES ($1, $2) ON CONFLICT DO NOTHING", sorted(keys))
+    keys = {(quarter(one.stored_at), one.key): one.organisation for one in new}
+    await _insert_keys(connection, "entity_keys", keys, known)
     return set(keys)
 
 
@@ -87,9 +87,19 @@ async def _insert_lasting(
         return set()
     new = await _without_copies(connection, versions, _LAST_LASTING, None)
     await insert_quietly(connection, "world_events", ("type", *COLUMNS), [(one.type, *row(one)) for one in new])
-    keys = {(one.type, one.key) for one in new} - known
-    await connection.executemany("INSERT INTO world_keys VALUES ($1, $2) ON CONFLICT DO NOTHING", sorted(keys))
+    keys = {(one.type, one.key): one.organisation for one in new}
+    await _insert_keys(connection, "world_keys", keys, known)
     return set(keys)
+
+
+async def _insert_keys(
+    connection: asyncpg.Connection,
+    table: str,
+    keys: Mapping[tuple[Any, ...], str | None],
+    known: set[tuple[Any, ...]],
+) -> None:
+    rows = [(*key, organisation) for key, organisation in sorted(keys.items()) if key not in known]
+    await connection.executemany(f"INSERT INTO {table} VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", rows)
 
 
 async def _without_strangers(

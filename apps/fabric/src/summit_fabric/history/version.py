@@ -17,7 +17,7 @@ world model has, which is a little faster."""
 QUARTER: Final = timedelta(hours=6)
 MADE_BY_PEOPLE: Final = "operator"
 """The owner of entities that have no time to live."""
-COLUMNS: Final = ("stored_at", "seq", "key", "id", "source", "at", "reason", "causes", "body")
+COLUMNS: Final = ("stored_at", "seq", "key", "id", "source", "at", "reason", "causes", "organisation", "body")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -33,6 +33,7 @@ class Version(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Timestamp
     reason: Literal["deleted", "expired", "merged"] | None = None
     causes: tuple[str, ...] = ()
+    organisation: str | None = None
     body: Raw | None = None
 
 
@@ -48,6 +49,7 @@ class _Line(Struct, frozen=True, kw_only=True):
     at: Timestamp
     reason: Literal["deleted", "expired", "merged"] | None = None
     causes: tuple[str, ...] = ()
+    organisation: str | None = None
     body: Raw = Raw(b"null")
 
 
@@ -90,6 +92,7 @@ def read(delivery: Delivery, data: bytes) -> Version:
         at=event.at,
         reason=event.reason,
         causes=event.causes,
+        organisation=event.organisation,
         body=None if event.op == "delete" else event.body,
     )
 
@@ -130,7 +133,7 @@ def row(version: Version) -> tuple[Any, ...]:
     body = None if version.body is None else bytes(version.body).decode()
     return (
         *(version.stored_at, version.seq, version.key, version.id, version.source, version.at, version.reason),
-        *(list(version.causes), body),
+        *(list(version.causes), version.organisation, body),
     )
 
 
@@ -146,6 +149,7 @@ def from_row(stored: Any, type_: WorldType) -> Version:
         at=stored["at"],
         reason=stored["reason"],
         causes=tuple(stored["causes"]),
+        organisation=stored["organisation"],
         body=None if stored["body"] is None else Raw(stored["body"].encode()),
     )
 

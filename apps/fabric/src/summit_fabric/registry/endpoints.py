@@ -25,7 +25,7 @@ def registry_router(service: Callable[[], RegistryService], key: service_key.Key
     """Every route asks for the service key, and for an administrator behind the call."""
     router = APIRouter(prefix="/v1/registrations", tags=["registry"])
 
-    def administrator(request: Request) -> Principal:
+    async def administrator(request: Request) -> Principal:
         principal = service_key.caller(request.headers, key)
         require(principal, Permission.ADMINISTER)
         return principal

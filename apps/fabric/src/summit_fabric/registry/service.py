@@ -28,6 +28,8 @@ from summit_core.model import (
     Rotate,
 )
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.decision import require
+from summit_core.security.permissions import Permission
 from summit_core.security.token import digest, new_token
 
 from summit_fabric.condition import Condition
@@ -69,7 +71,9 @@ class RegistryService:
     async def register(self, wanted: NewRegistration, by: Principal) -> tuple[Issued, int]:
         """The new registration with its credential, and its version."""
         self._writer.check_new(wanted.id)
-        self._check_node(wanted.id, wanted.kind, wanted.node)
+        self._check_node(wanted.id, wanted.kind, wanted.node, by)
+        if await self._store.is_of_another(wanted.id, by.owner):
+            raise ConflictError(f"the id {wanted.id} is taken: something else was heard by that name; choose another")
         now = self._clock.now()
         registration = Registration(
             id=wanted.id,
@@ -83,6 +87,7 @@ class RegistryService:
             node=wanted.node,
             expected_interval_s=wanted.expected_interval_s,
             note=wanted.note,
+            organisation=by.owner,
         )
         issue = wanted.node is None if wanted.credential is None else wanted.credential
         # The credential first: when the broker then does not answer, nobody has learned a secret, and the next try
@@ -98,9 +103,9 @@ class RegistryService:
         self, key: str, wanted: RegistrationChange, condition: Condition, by: Principal
     ) -> tuple[Registration, int]:
         """Raises :class:`PreconditionError` when a person has changed it since."""
-        known = self._present(key)[0]
+        known = self._own(key, by)[0]
         if wanted.node is not UNSET:
-            self._check_node(key, known.kind, wanted.node)
+            self._check_node(key, known.kind, wanted.node, by)
         given = {name: value for name in wanted.__struct_fields__ if (value := getattr(wanted, name)) is not UNSET}
 
         def changed(present: Registration) -> Registration:
@@ -115,6 +120,7 @@ class RegistryService:
 
     async def remove(self, key: str, condition: Condition, by: Principal) -> None:
         """Take it out, and revoke all that it could connect with."""
+        self._own(key, by)
         self._check(key, condition)
         behind = sorted(self._behind.of(key))
         if behind:
@@ -129,7 +135,7 @@ class RegistryService:
 
     async def rotate(self, key: str, wanted: Rotate, by: Principal) -> tuple[Issued, int]:
         """A new credential; the old ones hold for ``overlap_s`` more seconds."""
-        self._present(key)
+        self._own(key, by)
         until = self._clock.now() + timedelta(seconds=wanted.overlap_s)
         made = await self._issue(key, by, expires_at=wanted.expires_at, others_end_at=until)
         self.changed()
@@ -137,7 +143,7 @@ class RegistryService:
 
     async def revoke(self, key: str, wanted: Revoke, by: Principal) -> tuple[Registration, int]:
         """End one credential, or all; who is connected with it is disconnected."""
-        self._present(key)
+        self._own(key, by)
         if not await self._store.revoke(key, wanted.credential, self._clock.now()) and wanted.credential is not None:
             raise NotFoundError(f"{key} has no credential {wanted.credential}")
         await self._credentials.refresh_one(key)
@@ -176,7 +182,8 @@ class RegistryService:
             raise InputError("expires_at: lies in the past", field="expires_at")
         identifier, token = new_token()
         credential = Credential(id=identifier, issued_at=now, issued_by=by.name, expires_at=expires_at)
-        await self._store.issue(Held(credential, device, digest(token)), others_end_at=others_end_at)
+        held = Held(credential, device, digest(token))
+        await self._store.issue(held, others_end_at=others_end_at, organisation=by.organisation)
         await self._credentials.refresh_one(device)
         log.info("credential issued", id=device, credential=identifier, by=by.id)
         return credential, token
@@ -187,11 +194,12 @@ class RegistryService:
         credential, token = made or (None, None)
         return Issued(registration=registration, credential=credential, key=token), version
 
-    def _check_node(self, key: str, kind: str, node: str | None) -> None:
+    def _check_node(self, key: str, kind: str, node: str | None, by: Principal) -> None:
         if node is None:
             return
         found = self._mirror.get("registrations", node, Registration)
-        if kind == "node" or found is None or found[0].kind != "node":
+        ours = found is not None and found[0].organisation == by.owner
+        if kind == "node" or found is None or not ours or found[0].kind != "node":
             fix = (
                 "a node has a link of its own"
                 if kind == "node"
@@ -204,6 +212,12 @@ class RegistryService:
         before we started is not told apart from them, so then the person reads again."""
         version = self._present(key)[1]
         condition.check(key, by_people=self._by_people.setdefault(key, version), version=version)
+
+    def _own(self, key: str, by: Principal) -> tuple[Registration, int]:
+        """One of the organisation of who asks; raises :class:`NotFoundError`."""
+        found = self._present(key)
+        require(by, Permission.ADMINISTER, found[0], called=f"{key} is not registered")
+        return found
 
     def _present(self, key: str) -> tuple[Registration, int]:
         found = self._mirror.get("registrations", key, Registration)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 from msgspec import Struct
-from summit_core.model import Credential, Denial, Role
+from summit_core.model import DEFAULT_ORGANISATION, Credential, Denial, Role
 from summit_core.store import Pool
 
 from summit_fabric.registry.credentials import Held
@@ -41,7 +41,9 @@ class RegistryStore:
         )
         return [Held(_credential(row), row["name"], bytes(row["hash"])) for row in rows]
 
-    async def issue(self, held: Held, *, others_end_at: datetime | None = None) -> None:
+    async def issue(
+        self, held: Held, *, others_end_at: datetime | None = None, organisation: str = DEFAULT_ORGANISATION
+    ) -> None:
         """Add a credential; the others of its device end at ``others_end_at``, unless they end before."""
         one = held.credential
         async with self._pool.acquire() as connection, connection.transaction():
@@ -52,10 +54,16 @@ class RegistryStore:
                     *(str(Role.DEVICE), held.device, others_end_at),
                 )
             await connection.execute(
-                "INSERT INTO api_keys (id, name, role, hash, created_at, created_by, expires_at)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO api_keys (id, name, role, hash, created_at, created_by, expires_at, organisation)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 *(one.id, held.device, str(Role.DEVICE), held.hash, one.issued_at, one.issued_by, one.expires_at),
+                organisation,
             )
+
+    async def is_of_another(self, source: str, owner: str | None) -> bool:
+        """Whether a source of this name was heard for another organisation."""
+        statement = "SELECT EXISTS (SELECT FROM sources WHERE id = $1 AND organisation IS DISTINCT FROM $2)"
+        return bool(await self._pool.fetchval(statement, source, owner))
 
     async def revoke(self, device: str, credential: str | None, at: datetime) -> int:
         """How many there are; revoking twice keeps the first time."""

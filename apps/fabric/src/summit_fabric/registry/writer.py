@@ -34,7 +34,7 @@ class RegistrationWriter:
     def check_new(self, key: str) -> None:
         """Raises :class:`ConflictError` where there is one of this id."""
         if key in self._mirror.changes("registrations"):
-            raise ConflictError(f"{key} is registered already; change it, or rotate its credential")
+            raise ConflictError(f"the id {key} is taken: change what has it, or choose another")
 
     async def add(self, registration: Registration) -> int:
         """The version of a new one; raises :class:`ConflictError` where there is one of this id."""
@@ -45,9 +45,18 @@ class RegistrationWriter:
     async def remove(self, key: str) -> None:
         async with self._turn:
             at = self._clock.now()
-            seq = await self._writer.leave("registrations", key, at=at)
+            known = self._mirror.changes("registrations").get(key)
+            owner = known.event.organisation if known else None
+            seq = await self._writer.leave("registrations", key, at=at, organisation=owner)
             event = WorldEvent(
-                id=new_id(), type="registrations", key=key, op="delete", source=self._source, at=at, reason="deleted"
+                id=new_id(),
+                type="registrations",
+                key=key,
+                op="delete",
+                source=self._source,
+                at=at,
+                reason="deleted",
+                organisation=owner,
             )
             self._mirror.apply(Change(seq, event))
 
@@ -61,6 +70,7 @@ class RegistrationWriter:
             op="upsert",
             source=self._source,
             at=at,
+            organisation=body.organisation,
             body=msgspec.Raw(wire.encode(body)),
         )
         self._mirror.apply(Change(seq, event))

@@ -1,6 +1,6 @@
 """What people do to the world model. Reading is the gateway's, from its own mirror."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -26,7 +26,7 @@ Why = Annotated[str, Query(max_length=1000)]
 def world_router(service: Callable[[], WorldService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
-    def operator(request: Request) -> Principal:
+    async def operator(request: Request) -> Principal:
         principal = service_key.caller(request.headers, key)
         require(principal, Permission.OPERATE)
         return principal
@@ -38,7 +38,7 @@ def world_router(service: Callable[[], WorldService], key: service_key.Key) -> A
 
 
 def _add_changes(
-    router: APIRouter, service: Callable[[], WorldService], operator: Callable[[Request], Principal]
+    router: APIRouter, service: Callable[[], WorldService], operator: Callable[[Request], Awaitable[Principal]]
 ) -> None:
     @router.post("", status_code=201, summary="Make an entity that no device reports")
     async def create(request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:
@@ -66,7 +66,7 @@ def _add_changes(
 
 
 def _add_merges(
-    router: APIRouter, service: Callable[[], WorldService], operator: Callable[[Request], Principal]
+    router: APIRouter, service: Callable[[], WorldService], operator: Callable[[Request], Awaitable[Principal]]
 ) -> None:
     @router.post("/{id}/merge", summary="Declare an entity to be another one; answers that one")
     async def merge(id: KeyPath, request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:

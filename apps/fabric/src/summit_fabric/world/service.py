@@ -3,12 +3,16 @@
 import asyncio
 from typing import Final
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 from summit_core.bus import Change
 from summit_core.clock import Clock
 from summit_core.errors import ConflictError, InputError, NotFoundError
 from summit_core.ids import derived_id, new_id
-from summit_core.model import Entity, EntityDraft, Merge, Override, Principal
+from summit_core.model import Entity, EntityDraft, Location, Merge, Override, Principal
+from summit_core.security.decision import Thing, decide, require_place
+from summit_core.security.permissions import Permission
 
 from summit_fabric.condition import Condition
 from summit_fabric.world import edits
@@ -36,27 +40,34 @@ class WorldService:
         async with self.turn:
             self.store.check_ready()
             if key not in self.store.written():
-                await self.store.put_entity(edits.drafted(key, draft, who.name, now), at=now)
+                made = replace(edits.drafted(key, draft, who.name, now), organisation=who.owner)
+                require_place(who, made)
+                await self.store.put_entity(made, at=now)
                 log.info("entity made", id=key, by=who.id)
             return self._shown(key)
 
     async def change(self, key: str, patch: Stated, condition: Condition, who: Principal) -> Change:
         """The next version of a person's own entity; overrides on that of an automatic."""
         async with self.turn:
-            entity, override = self._changeable(key, condition)
+            entity, override = self._changeable(key, condition, who)
             now = self._clock.now()
             if entity.owner == OPERATOR:
-                await self.store.put_entity(edits.changed(entity, patch, who.name, now), at=now)
+                changed = edits.changed(entity, patch, who.name, now)
+                require_place(who, changed)
+                await self.store.put_entity(changed, at=now)
             else:
                 shown = bytes(self._shown(key).event.body)
-                await self.store.put_override(edits.overridden(override, shown, patch, who.name, now), at=now)
+                said = edits.overridden(override, shown, patch, who.name, now)
+                if "location" in said.fields:
+                    require_place(who, msgspec.convert(said.fields["location"].value, Location))
+                await self.store.put_override(said, at=now)
             log.info("entity changed", id=key, fields=sorted(patch), owner=entity.owner, by=who.id)
             return self._shown(key)
 
     async def take_out(self, key: str, reason: str, condition: Condition, who: Principal) -> None:
         """An entity that people made leaves the picture."""
         async with self.turn:
-            entity, _ = self._changeable(key, condition)
+            entity, _ = self._changeable(key, condition, who)
             if entity.owner != OPERATOR:
                 raise ConflictError(
                     f"{key} is kept by {entity.owner} from what is observed, and leaves when it is no longer heard of; "
@@ -70,7 +81,7 @@ class WorldService:
     async def take_back(self, key: str, name: str, reason: str, condition: Condition, who: Principal) -> Change:
         """A field is the automatic's again."""
         async with self.turn:
-            _, override = self._changeable(key, condition)
+            _, override = self._changeable(key, condition, who)
             if name not in override.fields:
                 raise NotFoundError(f"nobody has overridden {name} of {key}")
             now = self._clock.now()
@@ -81,11 +92,12 @@ class WorldService:
     async def merge(self, key: str, into: str, reason: str, condition: Condition | None, who: Principal) -> Change:
         """``key`` is the same thing as ``into``; the answer is the entity that is shown for both."""
         async with self.turn:
-            entity, override = self._changeable(key, condition)
+            entity, override = self._changeable(key, condition, who)
             survivor = self.store.survivor(into)
             if survivor == key:
                 raise ConflictError(f"into: {into} is {key} already; split them first", field="into")
-            if self.store.entity(into) is None or self.store.shown(survivor) is None:
+            other, shown = self.store.entity(into), self._seen(survivor, who)
+            if other is None or shown is None or other.organisation != entity.organisation:
                 raise InputError(f"into: nothing called {into} is in the picture", field="into")
             now = self._clock.now()
             await self.store.put_override(edits.merged(override, entity, into, reason, who.name, now), at=now)
@@ -99,9 +111,11 @@ class WorldService:
         async with self.turn:
             self.store.check_ready()
             override, seq = self.store.override(key)
+            survivor = self.store.survivor(key)
+            if self._seen(survivor, who) is None:
+                raise _absent(key)
             if override is None or override.merge is None:
                 raise ConflictError(f"{key} is not merged into another entity")
-            survivor = self.store.survivor(key)
             if condition is not None:
                 condition.check(key, by_people=seq, version=self._shown(survivor).seq)
             await self._split(override, reason, who.name)
@@ -131,7 +145,7 @@ class WorldService:
         wanted = edits.absorptions(overrides)
         now = self._clock.now()
         for key in sorted((wanted.keys() | overrides.keys()) & self.store.written().keys()):
-            known = overrides.get(key) or Override(id=key, updated_at=now)
+            known = overrides.get(key) or self.store.blank_override(key, now)
             absorbed: dict[str, Merge] = wanted.get(key, {})
             if known.absorbed != absorbed:
                 await self.store.put_override(edits.absorbing(known, absorbed, what, who, now), at=now)
@@ -141,13 +155,21 @@ class WorldService:
         await self.store.put_override(edits.split(override, reason, who, now), at=now)
         await self.settle(f"Gave back {override.id}" + (f": {reason}" if reason else ""), who)
 
-    def _changeable(self, key: str, condition: Condition | None) -> tuple[Entity, Override]:
+    def _seen(self, key: str, who: Principal) -> Entity | None:
+        """An entity as it is shown, if it is there for this person."""
+        change = self.store.shown(key)
+        if change is None or change.event.organisation != who.owner:
+            return None
+        entity = msgspec.json.decode(change.event.body, type=Entity)
+        return entity if decide(who, Permission.OPERATE, Thing.of(entity)).allowed else None
+
+    def _changeable(self, key: str, condition: Condition | None, who: Principal) -> tuple[Entity, Override]:
         """The entity as written and what people have said of it, once it is sure that they may go on from there."""
         self.store.check_ready()
         entity = self.store.entity(key)
-        if entity is None:
-            raise NotFoundError(f"nothing called {key} is in the picture")
         shown = self.store.shown(key)
+        if entity is None or self._seen(self.store.survivor(key), who) is None:
+            raise _absent(key)
         if shown is None:
             raise ConflictError(
                 f"{key} is merged into {self.store.survivor(key)}: change that one, or split {key} first"
@@ -156,10 +178,14 @@ class WorldService:
         if condition is not None:
             own = self.store.written()[key].seq if entity.owner == OPERATOR else 0
             condition.check(key, by_people=max(seq, own), version=shown.seq)
-        return entity, override or Override(id=key, updated_at=self._clock.now())
+        return entity, override or self.store.blank_override(key, self._clock.now())
 
     def _shown(self, key: str) -> Change:
         change = self.store.shown(key)
         if change is None:
             raise NotFoundError(f"{key} has left the picture")
         return change
+
+
+def _absent(key: str) -> NotFoundError:
+    return NotFoundError(f"nothing called {key} is in the picture")

@@ -37,6 +37,7 @@ class Writer(Protocol):
         at: datetime,
         reason: Literal["deleted", "expired"] = "deleted",
         expected: int | None = None,
+        organisation: str | None = None,
     ) -> int: ...
 
 
@@ -86,8 +87,11 @@ class WorldStore:
     async def leave(
         self, type_: WrittenType, key: str, *, at: datetime, reason: Literal["deleted", "expired"] = "deleted"
     ) -> None:
-        seq = await self._writer.leave(type_, key, at=at, reason=reason, expected=self._version(type_, key))
-        event = WorldEvent(id=new_id(), type=type_, key=key, op="delete", source="fabric", at=at, reason=reason)
+        owner, expected = self._owner(type_, key), self._version(type_, key)
+        seq = await self._writer.leave(type_, key, at=at, reason=reason, expected=expected, organisation=owner)
+        event = WorldEvent(
+            id=new_id(), type=type_, key=key, op="delete", source="fabric", at=at, reason=reason, organisation=owner
+        )
         self._mirror.apply(Change(seq, event))
 
     async def _put(
@@ -101,10 +105,26 @@ class WorldStore:
         expected = self._version(type_, key)
         raw = Raw(wire.encode(body))
         event = WorldEvent(
-            id=new_id(), type=type_, key=key, op="upsert", source="fabric", at=at, causes=causes, body=raw
+            id=new_id(),
+            type=type_,
+            key=key,
+            op="upsert",
+            source="fabric",
+            at=at,
+            causes=causes,
+            organisation=body.organisation,
+            body=raw,
         )
         seq = await self._writer.put(type_, key, body, at=at, causes=causes, expected=expected, event_id=event.id)
         self._mirror.apply(Change(seq, event))
+
+    def _owner(self, type_: WrittenType, key: str) -> str | None:
+        known = self._mirror.written(type_).get(key)
+        return known.event.organisation if known else None
+
+    def blank_override(self, key: str, at: datetime) -> Override:
+        """Nothing said of an entity yet."""
+        return Override(id=key, updated_at=at, organisation=self._owner("entities", key))
 
     def _version(self, type_: WrittenType, key: str) -> int | None:
         """None where there is nothing: what left may still have its last word in the stream."""

@@ -15,9 +15,11 @@ from summit_fabric.zones.worker import TIMER, WATCHER, ZoneWorker
 Loops = dict[str, Callable[[], Awaitable[None]]]
 
 
-def build_zones(bus: Bus, pool: Pool, mirror: Mirror, clock: Clock, health: HealthMonitor) -> tuple[ZoneService, Loops]:
-    """The service, and loops by name."""
-    writer, crossings = WorldWriter(bus, SOURCE), CrossingStore(pool)
+def build_zones(
+    bus: Bus, pool: Pool, reads: Pool, mirror: Mirror, clock: Clock, health: HealthMonitor
+) -> tuple[ZoneService, Loops]:
+    """The service, and loops by name. ``reads``: on behalf of callers."""
+    writer, crossings = WorldWriter(bus, SOURCE), CrossingStore(pool, reads)
     worker = ZoneWorker(bus, mirror, writer, clock, health)
 
     async def record() -> None:

@@ -1,6 +1,6 @@
 """What people do to zones, and who crossed them. Reading zones and presences is the gateway's, from its own mirror."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -24,10 +24,10 @@ CursorQuery = Annotated[str | None, Query(max_length=20)]
 def zones_router(service: Callable[[], ZoneService], key: service_key.Key) -> APIRouter:
     """Every route asks for the service key, and for the permission of the person behind the call."""
 
-    def reader(request: Request) -> None:
+    async def reader(request: Request) -> None:
         require(service_key.caller(request.headers, key), Permission.READ)
 
-    def operator(request: Request) -> Principal:
+    async def operator(request: Request) -> Principal:
         principal = service_key.caller(request.headers, key)
         require(principal, Permission.OPERATE)
         return principal
@@ -42,7 +42,7 @@ def zones_router(service: Callable[[], ZoneService], key: service_key.Key) -> AP
 
 
 def _add_changes(
-    router: APIRouter, service: Callable[[], ZoneService], operator: Callable[[Request], Principal]
+    router: APIRouter, service: Callable[[], ZoneService], operator: Callable[[Request], Awaitable[Principal]]
 ) -> None:
     @router.post("/zones", status_code=201, summary="Draw a zone")
     async def create(request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:

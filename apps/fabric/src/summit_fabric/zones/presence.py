@@ -45,6 +45,7 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     alt_m: float | None = None
     sigma_m: float = ASSUMED_SIGMA_M
     recording: str | None = None
+    organisation: str | None = None
     causes: tuple[str, ...] = ()
 
 
@@ -65,6 +66,7 @@ class Area:
             seen.kind in (zone.kinds or WATCHED)
             and (not zone.classes or seen.class_ in zone.classes)
             and seen.id != zone.anchor
+            and seen.organisation == zone.organisation
         )
 
 
@@ -197,7 +199,7 @@ class Watch:
         self.pairs[one.entity][one.zone] = held
         (self.inside[one.zone].add if held.inside else self.inside[one.zone].discard)(one.entity)
 
-    def forget(self, *, zone: str | None = None, entity: str | None = None) -> list[str]:
+    def forget(self, *, zone: str | None = None, entity: str | None = None) -> list[Presence]:
         """Let go of everything about a zone or an entity that is no more; returns the presences."""
         pairs = [
             held
@@ -210,7 +212,7 @@ class Watch:
             self.inside[held.presence.zone].discard(held.presence.entity)
         if entity is not None:
             self.pairs.pop(entity, None)
-        return [held.presence.id for held in pairs]
+        return [held.presence for held in pairs]
 
     def _place(self, seen: Seen) -> None:
         self.seen[seen.id] = seen
@@ -328,6 +330,7 @@ class Watch:
             rule=zone.rule,
             reason=cause.reason if cause else None,
             recording=seen.recording,
+            organisation=zone.organisation,
             causes=(zone.id, seen.id, *seen.causes[-CAUSES_KEPT:]),
         )
         return _proposed(presence, held)

@@ -14,6 +14,8 @@ from summit_core.clock import Clock
 from summit_core.errors import ConflictError, InputError, NotFoundError, UnavailableError
 from summit_core.ids import derived_id, new_id
 from summit_core.model import Entity, Principal, WorldEvent, Zone, ZoneDraft
+from summit_core.security.decision import Scope, Thing, require, require_place
+from summit_core.security.permissions import Permission
 
 from summit_fabric.condition import Condition
 from summit_fabric.zones.store import CrossingStore
@@ -45,7 +47,7 @@ class ZoneService:
     async def create(self, body: bytes, who: Principal, idempotency_key: str | None) -> Change:
         """A new zone. The same idempotency key of the same person gives the same one."""
         self._check_ready()
-        draft = await self._checked(read(body))
+        draft = await self._checked(read(body), who)
         unique = new_id() if idempotency_key is None else derived_id(EPOCH, who.id, idempotency_key)
         key = f"zone-{unique[-12:]}"
         async with self._turn:
@@ -53,23 +55,36 @@ class ZoneService:
             if known is not None:
                 return known
             now = self._clock.now()
-            return await self._put(_zone(draft, key, now, now, who), expected=0)
+            zone = _zone(draft, key, now, now, who)
+            require_place(who, zone)
+            return await self._put(zone, expected=0)
 
     async def change(self, key: str, body: bytes, condition: Condition, who: Principal, *, patch: bool) -> Change:
         """The next version: of the whole, or with ``patch`` by a JSON merge patch (RFC 7396)."""
         async with self._turn:
-            zone, version = self._known(key, condition)
+            zone, version = self._known(key, condition, who)
             stated = patched(zone, read(body)) if patch else read(body)
-            draft = await self._checked(stated, known_anchor=zone.anchor)
-            return await self._put(_zone(draft, key, zone.created_at, self._clock.now(), who), expected=version)
+            draft = await self._checked(stated, who, known_anchor=zone.anchor)
+            drawn = _zone(draft, key, zone.created_at, self._clock.now(), who)
+            require_place(who, drawn)
+            return await self._put(drawn, expected=version)
 
     async def remove(self, key: str, condition: Condition, who: Principal) -> None:
         """Who is inside leaves by it."""
         async with self._turn:
-            _, version = self._known(key, condition)
+            zone, version = self._known(key, condition, who)
             now = self._clock.now()
-            seq = await self._writer.leave("zones", key, at=now, expected=version)
-            event = WorldEvent(id=new_id(), type="zones", key=key, op="delete", source=SOURCE, at=now, reason="deleted")
+            seq = await self._writer.leave("zones", key, at=now, expected=version, organisation=zone.organisation)
+            event = WorldEvent(
+                id=new_id(),
+                type="zones",
+                key=key,
+                op="delete",
+                source=SOURCE,
+                at=now,
+                reason="deleted",
+                organisation=zone.organisation,
+            )
             self._mirror.apply(Change(seq, event))
             log.info("zone removed", zone=key, by=who.id)
 
@@ -82,11 +97,12 @@ class ZoneService:
         bodies, more = await self.crossings.page(of, key, limit=limit, before=int(cursor) if cursor else None)
         return bodies, None if more is None else str(more)
 
-    def _known(self, key: str, condition: Condition) -> tuple[Zone, int]:
+    def _known(self, key: str, condition: Condition, who: Principal) -> tuple[Zone, int]:
         self._check_ready()
         found = self._mirror.get("zones", key, Zone)
         if found is None:
             raise NotFoundError(f"no zone {key!r}")
+        require(who, Permission.OPERATE, found[0], called=f"no zone {key!r}")
         condition.check(key, by_people=found[1], version=found[1])
         return found
 
@@ -94,14 +110,14 @@ class ZoneService:
         if not self._mirror.ready.is_set():
             raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
 
-    async def _checked(self, stated: Stated, known_anchor: str | None = None) -> ZoneDraft:
+    async def _checked(self, stated: Stated, who: Principal, known_anchor: str | None = None) -> ZoneDraft:
         """Raises :class:`InputError` that names the field. An anchor that is new must be in the picture."""
         draft = wire.decode(wire.encode(stated), ZoneDraft)
         await asyncio.to_thread(check, draft)  # a boundary of thousands of edges takes a while
         if draft.anchor is None or (draft.anchor == known_anchor and draft.anchor_at is not None):
             return draft
         anchor = self._mirror.get("entities", draft.anchor, Entity)
-        if anchor is None:
+        if anchor is None or not Scope.of(who).holds(Thing.of(anchor[0])):
             raise InputError(f"anchor: there is no entity {draft.anchor!r} in the picture", field="anchor")
         place = anchor[0].location
         if draft.anchor_at is not None:
@@ -118,6 +134,7 @@ class ZoneService:
             op="upsert",
             source=SOURCE,
             at=zone.updated_at,
+            organisation=zone.organisation,
             body=Raw(wire.encode(zone)),
         )
         try:
@@ -167,4 +184,4 @@ def patched(zone: Zone, patch: Stated) -> Stated:
 
 
 def _zone(draft: ZoneDraft, key: str, created_at: datetime, now: datetime, who: Principal) -> Zone:
-    return Zone(id=key, created_at=created_at, updated_at=now, by=who.name, **asdict(draft))
+    return Zone(id=key, created_at=created_at, updated_at=now, by=who.name, organisation=who.owner, **asdict(draft))

@@ -9,12 +9,14 @@ from summit_core.model import WorldEvent
 from summit_core.observability.metrics import UNREADABLE
 from summit_core.store import Pool, insert_ignoring_duplicates
 
+from summit_fabric.sight import reaches
+
 log = structlog.get_logger(__name__)
 
 RECORDER: Final = "fabric-crossings"
 """The durable consumer."""
 SUBJECT: Final = "world.presences.*"
-COLUMNS: Final = ("id", "seq", "zone", "entity", "body")
+COLUMNS: Final = ("id", "seq", "zone", "entity", "organisation", "body")
 
 
 class _Pair(msgspec.Struct):
@@ -25,8 +27,9 @@ class _Pair(msgspec.Struct):
 class CrossingStore:
     """A crossing is known by the id of its event: what comes again, or is stored again in the stream, is the same."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, reads: Pool) -> None:
         self._pool = pool
+        self._reads = reads
 
     async def record(self, deliveries: list[Delivery]) -> None:
         """Acknowledged after the commit."""
@@ -39,12 +42,13 @@ class CrossingStore:
         self, column: Literal["zone", "entity"], key: str, *, limit: int, before: int | None
     ) -> tuple[list[bytes], int | None]:
         """Newest first, and the sequence before which the next page starts."""
-        rows = await self._pool.fetch(
+        rows = await self._reads.fetch(
             f"SELECT seq, body FROM crossings WHERE {column} = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
             *(key, before if before is not None else 2**62, limit + 1),
         )
         more = int(rows[limit - 1]["seq"]) if len(rows) > limit else None
-        return [str(row["body"]).encode() for row in rows[:limit]], more
+        bodies = (str(row["body"]).encode() for row in rows[:limit])
+        return [body for body in bodies if reaches("presences", body)], more
 
 
 def _row(delivery: Delivery) -> tuple[Any, ...] | None:
@@ -58,4 +62,4 @@ def _row(delivery: Delivery) -> tuple[Any, ...] | None:
         UNREADABLE.inc()
         log.warning("unreadable presence, passed over", seq=delivery.seq, error=str(error))
         return None
-    return event.id, delivery.seq, pair.zone, pair.entity, bytes(event.body).decode()
+    return event.id, delivery.seq, pair.zone, pair.entity, event.organisation, bytes(event.body).decode()

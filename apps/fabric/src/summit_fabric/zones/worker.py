@@ -51,6 +51,7 @@ class _Body(Struct):
     freshness: Freshness = "live"
     location: Location | None = None
     recording: str | None = None
+    organisation: str | None = None
     causes: tuple[str, ...] = ()
 
 
@@ -264,9 +265,9 @@ class ZoneWorker:
         watch.commit(Held(presence, seq))
         raise ConflictError(f"presence {crossing.presence.id} was written by another process; judging it again")
 
-    async def _leave(self, presences: list[str], at: datetime) -> None:
-        for identifier in presences:
-            await self.writer.leave("presences", identifier, at=at)
+    async def _leave(self, presences: list[Presence], at: datetime) -> None:
+        for one in presences:
+            await self.writer.leave("presences", one.id, at=at, organisation=one.organisation)
 
     async def _has_caught_up(self) -> bool:
         info = await self._bus.jetstream.consumer_info(WORLD, WATCHER)
@@ -292,5 +293,6 @@ def _seen(seq: int, key: str, body: _Body) -> Seen:
         alt_m=place.alt_m if place else None,
         sigma_m=sigma_of(place.cov_m2 if place else None),
         recording=body.recording,
+        organisation=body.organisation,
         causes=body.causes,
     )

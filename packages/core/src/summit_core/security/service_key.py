@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from summit_core import wire
 from summit_core.errors import UnauthenticatedError
 from summit_core.model import Principal, Role
+from summit_core.security.acting import act_for
 
 PRINCIPAL_HEADER = "x-summit-principal"
 
@@ -34,12 +35,15 @@ def bearer(headers: Mapping[str, str]) -> str | None:
 
 
 def caller(headers: Mapping[str, str], key: Key) -> Principal:
-    """Who a service-to-service request acts for; raises :class:`UnauthenticatedError` without the right key."""
+    """Who a service-to-service request acts for, and this task from now on. Raises :class:`UnauthenticatedError`
+    without the right key."""
     token = bearer(headers)
     known = ServiceKey(key) if isinstance(key, str) else key
     if token is None or not known.opens(token):
         raise UnauthenticatedError("this door is for services; call the gateway instead")
     stated = headers.get(PRINCIPAL_HEADER)
-    if stated is None:
-        return Principal(id="service", name="service", role=Role.SERVICE)
-    return wire.decode(stated.encode("latin-1"), Principal)
+    principal = Principal(id="service", name="service", role=Role.SERVICE)
+    if stated is not None:
+        principal = wire.decode(stated.encode("latin-1"), Principal)
+    act_for(principal)
+    return principal

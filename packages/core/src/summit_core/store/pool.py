@@ -7,10 +7,14 @@ import asyncpg
 from asyncpg import pool as asyncpg_pool
 from prometheus_client import Gauge
 
+from summit_core.model import DEFAULT_ORGANISATION
+from summit_core.security.acting import acting
+
 Pool: TypeAlias = asyncpg.Pool
 TEMPORARY: Final = "1MB"
 """Of a backend for its temporary tables. It takes what it may and never gives it back: with the default of 8 MB each
 connection that has met duplicates grows to twice its size."""
+READER: Final = "summit_reader"
 GOOD_FOR_S: Final = 0.1
 """A connection that answered so lately is not asked again: no server restarts in that time."""
 LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -59,7 +63,23 @@ class _CheckedPool(asyncpg_pool.Pool):  # type: ignore[misc]  # asyncpg ships no
 
 async def create_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
     """A pool that opens its connections when first needed, so a service starts while the database is still away."""
-    pool = await _CheckedPool(
+    pool = await _pool(url, max_size, _check, {"application_name": name})
+    POOL_LIMIT.set(max_size)
+    POOL_OPEN.set_function(pool.get_size)
+    POOL_IDLE.set_function(pool.get_idle_size)
+    return pool
+
+
+async def create_reading_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
+    """For reads on behalf of a caller. Its connections are the role ``summit_reader`` from their first moment, which
+    row-level security binds, and each time that one is taken it is told whom it is for
+    (:func:`summit_core.security.acting.acting`): so a query that forgets to ask still finds nothing of others. That is
+    the one round trip that tells whether the connection lives, too."""
+    return await _pool(url, max_size, _read_for_caller, {"application_name": f"{name}-reads", "role": READER})
+
+
+async def _pool(url: str, max_size: int, setup: Any, settings: dict[str, str]) -> Pool:
+    return await _CheckedPool(
         url,
         connection_class=_Connection,
         record_class=asyncpg.Record,
@@ -67,7 +87,7 @@ async def create_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
         max_size=max_size,
         max_queries=50_000,
         max_inactive_connection_lifetime=60.0,
-        setup=_check,
+        setup=setup,
         init=None,
         reset=None,
         connect=None,
@@ -75,17 +95,24 @@ async def create_pool(url: str, *, name: str, max_size: int = 5) -> Pool:
         timeout=2.0,
         command_timeout=30.0,
         server_settings={"application_name": name, "jit": "off", "temp_buffers": TEMPORARY},
+        server_settings=settings | {"jit": "off"},
     )
-    POOL_LIMIT.set(max_size)
-    POOL_OPEN.set_function(pool.get_size)
-    POOL_IDLE.set_function(pool.get_idle_size)
-    return pool
 
 
 async def _check(connection: _Connection) -> None:
     """Before each use. When it fails, the pool closes the connection."""
     try:
         await connection.check()
+    except LOST as error:
+        raise StaleConnectionError("the connection had died") from error
+
+
+async def _read_for_caller(connection: _Connection) -> None:
+    owner = acting().owner
+    try:
+        await connection.execute(
+            "SELECT set_config('summit.organisation', $1, false)", DEFAULT_ORGANISATION if owner is None else owner
+        )
     except LOST as error:
         raise StaleConnectionError("the connection had died") from error
 
