@@ -57,7 +57,17 @@ class Log:
         raw = msgspec.Raw(wire.encode(body))
         return self.write(type_, key, "upsert", at, raw, more.get("causes", ()), expected=more.get("expected"))
 
-    async def leave(self, type_: Any, key: str, *, at: datetime, reason: Any = "deleted", expected: Any = None) -> int:
+    async def leave(
+        self,
+        type_: Any,
+        key: str,
+        *,
+        at: datetime,
+        reason: Any = "deleted",
+        expected: Any = None,
+        organisation: str | None = None,
+    ) -> int:
+        assert organisation is None
         return self.write(type_, key, "delete", at, msgspec.Raw(b"null"), (), reason=reason, expected=expected)
 
     def write(

@@ -36,6 +36,8 @@ ACCESS: Final[dict[tuple[str, str], Access]] = {
     ("POST", "/v1/keys"): _P.ADMINISTER,
     ("DELETE", "/v1/keys/{id}"): _P.ADMINISTER,
     ("POST", "/v1/keys/{id}/rotate"): _P.ADMINISTER,
+    ("GET", "/v1/organisations"): _P.ADMINISTER,
+    ("POST", "/v1/organisations"): _P.ORGANISE,
     ("POST", "/v1/observations"): _P.OBSERVE,
     ("GET", "/v1/tracks"): _P.READ,
     ("GET", "/v1/tracks/{id}"): _P.READ,

@@ -46,6 +46,9 @@ from summit_gateway.keys.store import KeyStore
 from summit_gateway.limits.middleware import AttemptsMiddleware
 from summit_gateway.limits.service import Limiting
 from summit_gateway.openapi import complete
+from summit_gateway.organisations.endpoints import organisations_router
+from summit_gateway.organisations.service import OrganisationService
+from summit_gateway.organisations.store import OrganisationStore
 from summit_gateway.past.endpoints import past_router
 from summit_gateway.picture.endpoints import picture_router
 from summit_gateway.services import Services
@@ -121,6 +124,7 @@ def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
     return [
         sessions_router(services),
         keys_router(services),
+        organisations_router(services),
         ingest_router(services),
         upstream_router(services),
         past_router(services),
@@ -144,6 +148,7 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
 
     store = KeyStore(pool)
     services.keys = KeyService(store, clock)
+    services.organisations = OrganisationService(OrganisationStore(pool), services.keys, clock)
     services.tokens = SessionTokens(
         settings.session_secret.get_secret_value(), clock, revealed(settings.session_secret_previous)
     )

@@ -12,6 +12,7 @@ from summit_gateway.identity import HasIdentity, Identity
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.service import KeyService
 from summit_gateway.limits.service import Limiting
+from summit_gateway.organisations.service import OrganisationService
 from summit_gateway.sessions.token import SessionTokens
 from summit_gateway.stream.hub import Hub
 from summit_gateway.upstream.service import Upstreams
@@ -30,6 +31,7 @@ class Services(HasIdentity, HasIdempotency, HasTrail):
     keys: KeyService
     limits: Limiting
     mirror: Mirror
+    organisations: OrganisationService
     tokens: SessionTokens
     upstreams: Upstreams
 

@@ -94,8 +94,7 @@ async def _pool(url: str, max_size: int, setup: Any, settings: dict[str, str]) -
         loop=None,
         timeout=2.0,
         command_timeout=30.0,
-        server_settings={"application_name": name, "jit": "off", "temp_buffers": TEMPORARY},
-        server_settings=settings | {"jit": "off"},
+        server_settings=settings | {"jit": "off", "temp_buffers": TEMPORARY},
     )
 
 

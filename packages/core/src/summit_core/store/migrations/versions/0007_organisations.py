@@ -33,6 +33,7 @@ STATEMENTS = (
     """CREATE TABLE organisations (
         id text PRIMARY KEY, name text NOT NULL, created_at timestamptz NOT NULL, created_by text NOT NULL
     )""",
+    "INSERT INTO organisations VALUES ('default', 'default', now(), 'first start')",
     *(f"ALTER TABLE {table} ADD organisation text" for table in OWNED),
     *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for table in (*OWNED, *OF_BUNDLES)),
     # Nothing is there for whom nobody has named an organisation. The query in brackets is run once, not for each row.

@@ -1,0 +1,1 @@
+"""Organisations: who shares one installation without seeing each other."""
