@@ -47,7 +47,8 @@ stack-key: ## Show the first administrator's key of the containers
 	@scripts/stack.sh key
 
 stack-test: setup ## Build, start, break and watch the containers for real; SKIPPED where no engine can be had
-	$(BIN)/pytest tests/stack -s --basetemp="$$(mktemp -d)/stack" $(ARGS)
+	@mkdir -p .cache
+	$(BIN)/pytest tests/stack -s --basetemp="$$(mktemp -d)/stack" --junitxml=.cache/stack.xml $(ARGS)
 
 pin-images: ## Write the digests of the base images into .env (needs a registry)
 	@scripts/pin_images.sh
