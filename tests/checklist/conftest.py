@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,5 +173,27 @@ def judge_rules(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFac
         shutil.copy(folder / "tests" / name, copy / "tests")
         command = [tool("promtool"), "test", "rules", str(copy / "tests" / name)]
         return subprocess.run(command, capture_output=True).returncode == 0
+
+    return judge
+
+
+@pytest.fixture
+def stack_result() -> Callable[..., None]:
+    """Pass as a test of tests/stack did in its last run, which left its report; skip, with the reason, as it did."""
+    root = Path(__file__).parents[2]
+    sources = [*root.glob("apps/*/Dockerfile"), *root.glob("infra/docker/*.*"), *root.glob("tests/stack/*.py")]
+
+    def judge(name: str, report: Path = root / ".cache" / "stack.xml") -> None:
+        if not report.exists():
+            pytest.skip("the containers were not tested here: run `make stack-test`")
+        if report.stat().st_mtime < max(path.stat().st_mtime for path in sources):
+            pytest.skip("the containers were tested before their files changed: run `make stack-test`")
+        cases = [one for one in ElementTree.parse(report).iter("testcase") if one.get("name") == name]
+        assert cases, f"{name} did not run"
+        for found in (one.find(what) for one in cases for what in ("failure", "error")):
+            assert found is None, f"{name}: {found.get('message')}"
+        for found in (one.find("skipped") for one in cases):
+            if found is not None:
+                pytest.skip(str(found.get("message")))
 
     return judge

@@ -32,8 +32,9 @@ def image_faults(images: list[str]) -> list[str]:
 def bases(dockerfile: str) -> list[str]:
     """The images that a Dockerfile starts from: the defaults of its ARG lines, and any FROM that is not one of them."""
     arguments = dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", dockerfile, re.MULTILINE))
-    named = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
-    return [*arguments.values(), *(name for name in named if name.strip("${}") not in arguments)]
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)", dockerfile, re.MULTILINE))
+    named = [name.strip("${}") for name in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)]
+    return [*arguments.values(), *(name for name in named if name not in arguments and name not in stages)]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.parent.name)
@@ -62,7 +63,7 @@ def test_every_base_image_has_a_tag_and_can_be_given_by_its_digest() -> None:
         text = path.read_text()
         assert image_faults(bases(text)) == [], path
         assert set(re.findall(r"^ARG (\w+_IMAGE)=", text, re.MULTILINE)) <= names, path
-        assert all(base.startswith("${") for base in re.findall(r"^FROM (\S+)", text, re.MULTILINE)), path
+        assert bases(text) == re.findall(r"^ARG \w+_IMAGE=(\S+)$", text, re.MULTILINE), path
 
 
 def test_compose_takes_every_foreign_image_from_a_setting() -> None:

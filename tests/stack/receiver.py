@@ -15,4 +15,4 @@ class Receiver(BaseHTTPRequestHandler):
         """Nothing but alerts."""
 
 
-HTTPServer(("0.0.0.0", 9099), Receiver).serve_forever()
+HTTPServer(("0.0.0.0", 9000), Receiver).serve_forever()

@@ -1,4 +1,4 @@
-"""The images one by one: the console from a clean clone, without network after its packages; a tampered hash refused."""
+"""The images one by one: the console from a clean clone, without network after its packages; a wrong hash refused."""
 
 import json
 import shutil
@@ -52,7 +52,11 @@ def _state(built: Any, container: str) -> str:
 
 
 def test_a_tampered_hash_is_refused(built: Any, tmp_path: Path) -> None:
-    for name in ("infra/docker/nats.Dockerfile", "infra/docker/nats.lock", "packages/core/src/summit_core/http/probe.py"):
+    for name in (
+        "infra/docker/nats.Dockerfile",
+        "infra/docker/nats.lock",
+        "packages/core/src/summit_core/http/probe.py",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     lock = tmp_path / "infra/docker/nats.lock"

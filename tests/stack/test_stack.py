@@ -136,31 +136,28 @@ def test_the_console_comes_from_the_gateway(stack: Any) -> None:
 
 
 def test_prometheus_scrapes_every_service(stack: Any) -> None:
+    wanted = {f"{name}:{port}" for name, port in OURS.items()}
+
     def all_up() -> bool:
-        return _up(stack) == {f"{name}:{port}": "1" for name, port in OURS.items()}
+        query = "/api/v1/query?query=" + quote("up == 1")
+        _, answer = stack.ask("GET", query, key="", port="PROMETHEUS_PORT")
+        return wanted <= {one["metric"]["instance"] for one in answer["data"]["result"]}
 
-    eventually(all_up, within_s=30, what="up is 1 for every service")
-
-
-def _up(stack: Any) -> dict[str, str]:
-    query = "/api/v1/query?query=" + quote('up{job="summit"}')
-    _, answer = stack.ask("GET", query, key="", port="PROMETHEUS_PORT")
-    return {one["metric"]["instance"]: one["value"][1] for one in answer["data"]["result"]}
+    eventually(all_up, within_s=60, what="up is 1 for every service")
 
 
 def test_an_alert_reaches_a_receiver_when_a_service_stops(stack: Any) -> None:
     stack.compose("stop", "-t", "5", "intelligence")
+    began = time.monotonic()
 
     def paged() -> bool:
-        lines = stack.compose("logs", "--no-color", "--no-log-prefix", "receiver").stdout.splitlines()
+        lines = stack.compose("logs", "--no-color", "--no-log-prefix", "alert-receiver").stdout.splitlines()
         alerts = [alert for line in lines if line.startswith("{") for alert in json.loads(line)["alerts"]]
-        return any(
-            alert["status"] == "firing" and alert["labels"].get("instance") == "intelligence:8003" for alert in alerts
-        )
+        firing = [alert["labels"] for alert in alerts if alert["status"] == "firing"]
+        return any("intelligence" in f"{labels.get('job')} {labels.get('instance')}" for labels in firing)
 
-    started = time.monotonic()
-    eventually(paged, within_s=60, what="the alert is received")
-    print(f"\nalert received {time.monotonic() - started:.0f} s after the stop")
+    eventually(paged, within_s=240, what="the alert is received")
+    print(f"\nalert received {time.monotonic() - began:.0f} s after the stop")
     stack.compose("start", "intelligence")
 
 
