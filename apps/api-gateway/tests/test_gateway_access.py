@@ -17,6 +17,7 @@ OPEN = {
     ("GET", "/metrics"),
     ("GET", "/console-config.json"),
     ("POST", "/v1/session"),
+    ("POST", "/v1/session/refresh"),
     ("DELETE", "/v1/session"),
 }
 

@@ -56,9 +56,9 @@ async def test_an_organisation_keeps_to_itself(gateway: Gateway) -> None:
 
 
 async def test_rotation_leaves_no_gap(gateway: Gateway) -> None:
-    old = await gateway.key("viewer", name="feed")
+    old = await gateway.key("operator", name="feed")
     status, new = await gateway.post(f"/v1/keys/{_id(old)}/rotate", {"overlap_s": 2})
-    assert (status, new["name"], new["role"]) == (201, "feed", "viewer")
+    assert (status, new["name"], new["role"]) == (201, "feed", "operator")
     assert (await gateway.get("/v1/entities", key=old))[0] == 200
     assert (await gateway.get("/v1/entities", key=new["key"]))[0] == 200
 

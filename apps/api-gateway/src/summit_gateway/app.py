@@ -1,7 +1,7 @@
 """The wiring of the gateway: the only place, with ``__main__``, that builds concrete adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -45,6 +45,8 @@ from summit_gateway.keys.service import KeyService
 from summit_gateway.keys.store import KeyStore
 from summit_gateway.limits.middleware import AttemptsMiddleware
 from summit_gateway.limits.service import Limiting
+from summit_gateway.oidc.issuer import Issuer, fetcher
+from summit_gateway.oidc.service import Claims, OidcService
 from summit_gateway.openapi import complete
 from summit_gateway.organisations.endpoints import organisations_router
 from summit_gateway.organisations.service import OrganisationService
@@ -53,16 +55,24 @@ from summit_gateway.past.endpoints import past_router
 from summit_gateway.picture.endpoints import picture_router
 from summit_gateway.services import Services
 from summit_gateway.sessions.endpoints import sessions_router
-from summit_gateway.sessions.token import SessionTokens
+from summit_gateway.sessions.service import SessionService
+from summit_gateway.sessions.store import SessionStore
+from summit_gateway.sessions.token import AccessTokens
 from summit_gateway.settings import GatewaySettings
 from summit_gateway.stream.endpoints import stream_router
 from summit_gateway.stream.hub import Hub
 from summit_gateway.stream.service import feed
 from summit_gateway.upstream.endpoints import upstream_router
 from summit_gateway.upstream.service import Upstreams
+from summit_gateway.users.endpoints import users_router
+from summit_gateway.users.passwords import Passwords
+from summit_gateway.users.service import UserService
+from summit_gateway.users.store import UserStore
+from summit_gateway.users.totp import Seal
 
 SERVICE = "api-gateway"
 FIRST_KEY = "first-key"
+Loops = dict[str, Callable[[], Awaitable[None]]]
 
 
 def build_app(settings: GatewaySettings) -> FastAPI:
@@ -123,6 +133,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
 def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
     return [
         sessions_router(services),
+        users_router(services),
         keys_router(services),
         organisations_router(services),
         ingest_router(services),
@@ -147,12 +158,8 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
     session = await stack.enter_async_context(create_session(tls))
 
     store = KeyStore(pool)
-    services.keys = KeyService(store, clock)
+    loops = await _identify(services, settings, pool, stack)
     services.organisations = OrganisationService(OrganisationStore(pool), services.keys, clock)
-    services.tokens = SessionTokens(
-        settings.session_secret.get_secret_value(), clock, revealed(settings.session_secret_previous)
-    )
-    services.identity = Identity(services.keys, services.tokens, settings.cors_origins)
     services.idempotency = Idempotency(IdempotencyStore(pool, lease_s=LEASE_S, kept_s=KEPT_S))
     behind = {name: Upstream(name, url, session) for name, url in _urls(settings).items()}
     services.upstreams = Upstreams(behind, settings.service_key.get_secret_value())
@@ -173,10 +180,9 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
         await bus.ensure_streams()
         await services.mirror.run()
 
-    loops = {
+    loops |= {
         FIRST_KEY: first_key,
         "mirror": follow,
-        "keys": lambda: services.keys.run(health),
         "idempotency": lambda: services.idempotency.run(health),
         AUDIT: lambda: services.trail.run(health),
     }
@@ -184,6 +190,33 @@ async def _start(services: Services, settings: GatewaySettings, stack: AsyncExit
         task = asyncio.create_task(supervise(name, run, health), name=name)
         stack.push_async_callback(end, task)
     health.expect(FIRST_KEY)
+
+
+async def _identify(services: Services, settings: GatewaySettings, pool: Pool, stack: AsyncExitStack) -> Loops:
+    """Everything that finds out who calls, and the loops that keep it in step with what others change."""
+    clock, health = services.clock, services.health
+    secret, previous = settings.session_secret.get_secret_value(), revealed(settings.session_secret_previous)
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    services.keys = keys = KeyService(KeyStore(pool), clock)
+    services.users = users = UserService(UserStore(pool), passwords, Seal(secret, previous), clock)
+    services.sessions = SessionService(SessionStore(pool), keys, AccessTokens(secret, clock, previous), clock)
+    loops: Loops = {"keys": lambda: keys.run(health)}
+
+    async def sessions() -> None:
+        await users.reseal()
+        await services.sessions.run(health)
+
+    loops["sessions"] = sessions
+    oidc = None
+    if settings.oidc_issuer is not None and settings.oidc_audience is not None:
+        abroad = await stack.enter_async_context(create_session())  # it trusts the machine's authorities, not ours
+        issuer = Issuer(settings.oidc_issuer, fetcher(abroad), clock)
+        loops["oidc"] = lambda: issuer.run(health)
+        claims = (settings.oidc_role_claim, settings.oidc_organisation_claim, settings.oidc_roles)
+        oidc = OidcService(issuer, Claims(settings.oidc_audience, *claims))
+    services.identity = Identity(keys, services.sessions, oidc, clock, settings.cors_origins)
+    return loops
 
 
 async def _check_database(pool: Pool) -> str | None:

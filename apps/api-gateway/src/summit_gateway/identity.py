@@ -1,50 +1,80 @@
 """Who calls: found out once for each request, before anything that counts, limits or records by caller."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
+from summit_core.clock import Clock
 from summit_core.errors import ForbiddenError, InternalError, SummitError, UnauthenticatedError
 from summit_core.model import Principal
 from summit_core.security.decision import Scope
 from summit_core.security.service_key import bearer
+from summit_core.security.token import PREFIX as KEY
 
 from summit_gateway.keys.service import KeyService
-from summit_gateway.sessions.token import COOKIE, SessionTokens
+from summit_gateway.oidc.service import OidcService
+from summit_gateway.sessions.cookies import ACCESS_COOKIE, require_own_page
+from summit_gateway.sessions.service import SessionService
+from summit_gateway.sessions.token import ACCESS
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-REQUEST_HEADER: Final = "x-summit-request"
 PRINCIPAL: Final = "principal"
+MAY_STAY: Final = "may_stay"
 REFUSAL: Final = "refusal"
 MISSING: Final = (
     "send the key in the header Authorization: Bearer <key> (a key in the address is never read), or sign in"
 )
 
 
-class Identity:
-    """Reads the credential of a request: a key, or the cookie of a session."""
+class Caller(NamedTuple):
+    """Who calls, and whether he still may: a stream outlives the moment at which he was let in."""
 
-    def __init__(self, keys: KeyService, tokens: SessionTokens, origins: str = "") -> None:
+    principal: Principal
+    may_stay: Callable[[], bool]
+
+
+class Identity:
+    """Reads the credential of a request: a key, the token of a session, or one of the issuer that we trust."""
+
+    def __init__(
+        self, keys: KeyService, sessions: SessionService, oidc: OidcService | None, clock: Clock, origins: str = ""
+    ) -> None:
         self._keys = keys
-        self._tokens = tokens
+        self._sessions = sessions
+        self._oidc = oidc
+        self._clock = clock
         self._origins = {origin.strip() for origin in origins.split(",") if origin.strip()}
 
-    async def of(self, connection: HTTPConnection) -> Principal | None:
+    async def of(self, connection: HTTPConnection) -> Caller | None:
         """The caller, or None without a credential; raises :class:`UnauthenticatedError` for a wrong one."""
         if "authorization" in connection.headers:
             token = bearer(connection.headers)
             if token is None:
                 raise UnauthenticatedError(MISSING)
-            return await self._keys.verify(token)
-        cookie = connection.cookies.get(COOKIE)
+            return await self._by_token(token)
+        cookie = connection.cookies.get(ACCESS_COOKIE)
         if cookie is None:
             return None
-        session = self._tokens.read(cookie)
-        principal = await self._keys.holder(session.key)
+        caller = await self._by_session(cookie)
         self._refuse_other_sites(connection)
-        return principal
+        return caller
+
+    async def _by_token(self, token: str) -> Caller:
+        """The beginning of a token says what it is; each kind is judged by its own rules only."""
+        if token.startswith(ACCESS):
+            return await self._by_session(token)
+        if self._oidc is not None and not token.startswith(KEY):
+            principal, until = await self._oidc.verify(token)
+            return Caller(principal, lambda: self._clock.now() < until)
+        principal = await self._keys.verify(token)
+        return Caller(principal, lambda: self._keys.is_good(principal.id))
+
+    async def _by_session(self, token: str) -> Caller:
+        session, principal = await self._sessions.verify(token)
+        return Caller(principal, lambda: self._sessions.is_good(session, principal))
 
     def _refuse_other_sites(self, connection: HTTPConnection) -> None:
         """A browser adds the cookie by itself: make sure that it was our own page that asked."""
@@ -53,8 +83,8 @@ class Identity:
             ours = origin is None or urlsplit(origin).netloc == connection.headers.get("host")
             if not ours and origin not in self._origins:
                 raise ForbiddenError(f"the page at {origin} may not open this stream; name it in CORS_ORIGINS")
-        elif connection.scope["method"] not in SAFE_METHODS and connection.headers.get(REQUEST_HEADER) != "1":
-            raise ForbiddenError(f"a change by a session must carry the header {REQUEST_HEADER}: 1")
+        elif connection.scope["method"] not in SAFE_METHODS:
+            require_own_page(connection)
 
 
 class IdentityMiddleware:
@@ -69,7 +99,9 @@ class IdentityMiddleware:
         if scope["type"] in {"http", "websocket"}:
             state = scope.setdefault("state", {})
             try:
-                state[PRINCIPAL] = await self._services.identity.of(HTTPConnection(scope))
+                caller = await self._services.identity.of(HTTPConnection(scope))
+                if caller is not None:
+                    state[PRINCIPAL], state[MAY_STAY] = caller
             except SummitError as error:
                 state[REFUSAL] = error
         await self._app(scope, receive, send)
@@ -96,6 +128,12 @@ def principal_of(connection: HTTPConnection) -> Principal:
     if not isinstance(principal, Principal):
         raise InternalError("no principal on a route that needs one")
     return principal
+
+
+def may_stay_of(connection: HTTPConnection) -> Callable[[], bool]:
+    """Whether the caller's credential still holds, whenever that is asked; only behind the guard."""
+    found: Callable[[], bool] = connection.scope["state"][MAY_STAY]
+    return found
 
 
 def scope_of(connection: HTTPConnection) -> Scope:

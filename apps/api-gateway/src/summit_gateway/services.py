@@ -13,9 +13,10 @@ from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.service import KeyService
 from summit_gateway.limits.service import Limiting
 from summit_gateway.organisations.service import OrganisationService
-from summit_gateway.sessions.token import SessionTokens
+from summit_gateway.sessions.service import SessionService
 from summit_gateway.stream.hub import Hub
 from summit_gateway.upstream.service import Upstreams
+from summit_gateway.users.service import UserService
 
 
 class Services(HasIdentity, HasIdempotency, HasTrail):
@@ -32,8 +33,9 @@ class Services(HasIdentity, HasIdempotency, HasTrail):
     limits: Limiting
     mirror: Mirror
     organisations: OrganisationService
-    tokens: SessionTokens
+    sessions: SessionService
     upstreams: Upstreams
+    users: UserService
 
     def picture(self) -> Mirror:
         """The live picture; raises :class:`UnavailableError` until all of it has been taken in."""

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from summit_core.http.limits.address import TrustedProxies
+from summit_core.model import Role
 from summit_core.settings import ServiceSettings, secret
 
 from summit_gateway.limits.settings import Limits
+from summit_gateway.oidc.issuer import is_safe
 
 
 class GatewaySettings(ServiceSettings):
@@ -18,10 +20,10 @@ class GatewaySettings(ServiceSettings):
         breaks="keys are judged by what is remembered; the past, exports and new keys answer 503",
     )
     session_secret: SecretStr = secret(
-        "signs session cookies",
+        "signs the tokens of sessions, encrypts the secrets of one-time codes",
         min_length=32,
         rotation="`summit secrets rotate session_secret`, start the gateway anew, `--end` when sessions have ended",
-        breaks="everybody who is signed in by a cookie must sign in again",
+        breaks="everybody who is signed in must sign in again; one-time codes must be set up anew",
     )
     session_secret_previous: SecretStr | None = secret(
         "the session secret before this one, whose cookies still hold",
@@ -34,6 +36,11 @@ class GatewaySettings(ServiceSettings):
     fabric_url: str = Field(description="where fabric listens")
     intelligence_url: str = Field(description="where intelligence listens")
     tasking_url: str = Field(description="where tasking listens")
+    oidc_issuer: str | None = Field(default=None, description="identity provider whose tokens are taken, https://…")
+    oidc_audience: str | None = Field(default=None, description="what its tokens for us say in aud")
+    oidc_role_claim: str = Field(default="roles", description="the claim of the role; a path with dots is followed")
+    oidc_roles: dict[str, Role] = Field(default={}, description='its words for our roles, {"ops-lead": "commander"}')
+    oidc_organisation_claim: str | None = Field(default=None, description="the claim of the organisation")
     console_dir: Path | None = Field(default=None, description="the exported console")
     map_style_url: str | None = Field(default=None, description="another base map; the built-in one when absent")
     map_attribution: str = Field(default="Natural Earth · US Census", description="credit of the base map")
@@ -62,3 +69,20 @@ class GatewaySettings(ServiceSettings):
         if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("use redis://host:port/0, rediss:// or unix://")
         return value
+
+    @field_validator("oidc_issuer", "oidc_audience", "oidc_organisation_claim")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @model_validator(mode="after")
+    def _issuer_is_whole(self) -> "GatewaySettings":
+        if self.oidc_issuer is None:
+            return self
+        if not is_safe(self.oidc_issuer):
+            raise ValueError("SUMMIT_OIDC_ISSUER must be an https:// address (http only on loopback)")
+        if self.oidc_audience is None:
+            raise ValueError(
+                "SUMMIT_OIDC_AUDIENCE is missing: without it tokens for other services would open this one"
+            )
+        return self

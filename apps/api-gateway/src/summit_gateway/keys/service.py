@@ -20,7 +20,7 @@ from summit_gateway.reach import may_make, oversees, require_full
 
 log = structlog.get_logger(__name__)
 
-REFRESH_S: Final = 5.0
+REFRESH_S: Final = 3.0
 """How long another process's revocation may take to reach us."""
 USED_GRAIN: Final = timedelta(minutes=1)
 """How late ``last_used_at`` may be: a key in steady use costs one write a minute, with all others in one statement."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 from summit_core.errors import UnavailableError
 from summit_core.model import Role
+from summit_core.model.common import Box
 from summit_core.security.permissions import Permission
 from summit_core.store import Pool
 from summit_core.store.pool import UNAVAILABLE
@@ -70,7 +71,7 @@ async def find_one(connection: asyncpg.Connection, key_id: str) -> ApiKey | None
 async def insert(connection: asyncpg.Connection, stored: StoredKey) -> None:
     key = stored.key
     values = (key.id, key.name, str(key.role), stored.hash, key.created_at, key.created_by, key.expires_at)
-    narrowed = (key.organisation, key.areas, None if key.scopes is None else list(key.scopes))
+    narrowed = (key.organisation, rows_of(key.areas), None if key.scopes is None else list(key.scopes))
     statement = (
         "INSERT INTO api_keys (id, name, role, hash, created_at, created_by, expires_at, organisation, areas, scopes)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
@@ -98,6 +99,11 @@ async def revoke(connection: asyncpg.Connection, key_id: str, now: datetime) -> 
 async def end(connection: asyncpg.Connection, key_id: str, at: datetime) -> None:
     """Let a key expire at ``at``, unless it expires before."""
     await connection.execute("UPDATE api_keys SET expires_at = LEAST(expires_at, $2) WHERE id = $1", key_id, at)
+
+
+def rows_of(areas: tuple[Box, ...]) -> list[list[float]]:
+    """As the driver takes an array of arrays."""
+    return [list(area) for area in areas]
 
 
 def _stored(row: Any) -> StoredKey:

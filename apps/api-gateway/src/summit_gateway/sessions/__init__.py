@@ -1,1 +1,1 @@
-"""Sessions: a person's browser, signed in with a key."""
+"""Sessions: somebody who signed in with a key or a password, with a short-lived token that is renewed."""

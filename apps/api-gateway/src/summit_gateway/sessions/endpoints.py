@@ -1,61 +1,139 @@
 """``/v1/session``."""
 
+from typing import Any
+
+import msgspec
 from fastapi import APIRouter
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
-from summit_core.http.responses import json_response
+from summit_core.errors import InputError, UnauthenticatedError
+from summit_core.http.responses import JSON, json_response
 from summit_core.model import Principal
 from summit_core.security.decision import require
 from summit_core.security.permissions import Permission
+from summit_core.security.service_key import bearer
 from summit_core.security.token import id_of
 
 from summit_gateway.audit.action import signed_in
-from summit_gateway.body import read_json
+from summit_gateway.body import media_type, read_json
 from summit_gateway.identity import principal_of
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services
-from summit_gateway.sessions.token import COOKIE, LIFETIME
+from summit_gateway.sessions.cookies import (
+    ACCESS_COOKIE,
+    REFRESH_COOKIE,
+    give,
+    require_own_page,
+    take_back,
+)
+from summit_gateway.sessions.session import Begun, SignedIn
+from summit_gateway.users.service import Credentials, OfferedTotp
+from summit_gateway.users.user import Password
+
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-class SignIn(Struct, frozen=True):
-    key: str
+class SignIn(Struct, frozen=True, kw_only=True):
+    """With ``key``, or with ``user`` and ``password``. ``tokens``: a program takes them out of the answer; a browser
+    gets cookies instead."""
+
+    key: str | None = None
+    user: str | None = None
+    password: Password | None = None
+    code: str | None = None
+    new_password: Password | None = None
+    tokens: bool = False
+
+
+class Renew(Struct, frozen=True, kw_only=True):
+    refresh: str
+
+
+class OwnPassword(Struct, frozen=True, kw_only=True):
+    password: Password
+
+
+class Code(Struct, frozen=True, kw_only=True):
+    code: str
+
+
+class RecoveryCodes(Struct, frozen=True, kw_only=True):
+    """Each opens the door once, in the place of a code. They are shown this once."""
+
+    recovery_codes: tuple[str, ...]
 
 
 def sessions_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["session"])
 
-    @router.post("/v1/session", summary="Sign a browser in with a key", **describe(Principal, body=SignIn))
+    @router.post("/v1/session", summary="Sign in", **describe(SignedIn, body=SignIn))
     async def sign_in(request: Request) -> Response:
-        key = (await read_json(request, SignIn)).key.strip()
-        await services.limits.sign_in(request, id_of(key) or "")
-        principal = await services.keys.verify(key)
-        require(principal, Permission.READ)
-        signed_in(request, principal)
-        response = json_response(principal, headers={"Cache-Control": "no-store"})
-        response.set_cookie(
-            COOKIE,
-            services.tokens.issue(principal),
-            max_age=int(LIFETIME.total_seconds()),
-            httponly=True,
-            samesite="strict",
-            secure=_by_https(request),
-        )
-        return response
+        wanted = await read_json(request, SignIn)
+        begun = await _begun(services, request, wanted)
+        signed_in(request, begun.principal)
+        return _with_tokens(begun) if wanted.tokens else _with_cookies(request, begun)
+
+    @router.post("/v1/session/refresh", summary="Renew the tokens", **describe(SignedIn))
+    async def renew(request: Request) -> Response:
+        if media_type(request) == JSON:
+            return _with_tokens(await services.sessions.renew((await read_json(request, Renew)).refresh))
+        require_own_page(request)
+        cookie = request.cookies.get(REFRESH_COOKIE)
+        if cookie is None:
+            raise UnauthenticatedError("there is no session to renew; sign in")
+        return _with_cookies(request, await services.sessions.renew(cookie))
 
     @router.get("/v1/session", summary="Who am I?", **describe(Principal))
     async def who_am_i(request: Request) -> Response:
-        return json_response(principal_of(request), headers={"Cache-Control": "no-store"})
+        return json_response(principal_of(request), headers=NOT_KEPT)
 
     @router.delete("/v1/session", summary="Sign out", **describe(None, 204))
     async def sign_out(request: Request) -> Response:
+        sent: dict[str, Any] = request.cookies
+        await services.sessions.end_of(bearer(request.headers) or sent.get(ACCESS_COOKIE), sent.get(REFRESH_COOKIE))
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_by_https(request))
+        take_back(request, response)
         return response
+
+    @router.post(
+        "/v1/session/totp", summary="Ask for a secret of one-time codes", **describe(OfferedTotp, body=OwnPassword)
+    )
+    async def offer_totp(request: Request) -> Response:
+        password, principal = (await read_json(request, OwnPassword)).password, principal_of(request)
+        await services.limits.sign_in(request, principal.name)
+        return json_response(await services.users.offer_totp(principal, password), headers=NOT_KEPT)
+
+    @router.post("/v1/session/totp/confirm", summary="Switch one-time codes on", **describe(RecoveryCodes, body=Code))
+    async def confirm_totp(request: Request) -> Response:
+        code = (await read_json(request, Code)).code
+        codes = await services.users.confirm_totp(principal_of(request), code)
+        return json_response(RecoveryCodes(recovery_codes=codes), headers=NOT_KEPT)
 
     return router
 
 
-def _by_https(request: Request) -> bool:
-    """A proxy in front may have ended TLS; believing it can only make the cookie stricter."""
-    return "https" in {request.url.scheme, request.headers.get("x-forwarded-proto", "")}
+async def _begun(services: Services, request: Request, wanted: SignIn) -> Begun:
+    if wanted.key is not None:
+        key = wanted.key.strip()
+        await services.limits.sign_in(request, id_of(key) or "")
+        principal = await services.keys.verify(key)
+        require(principal, Permission.READ)
+        return await services.sessions.start(principal)
+    if wanted.user is None or wanted.password is None:
+        raise InputError("send key, or user and password", field="password" if wanted.user else "key")
+    await services.limits.sign_in(request, wanted.user.lower())
+    given = Credentials(user=wanted.user, password=wanted.password, code=wanted.code, new_password=wanted.new_password)
+    proven = await services.users.verify(given)
+    return await services.sessions.start(proven.user.principal, user=proven.user, at=proven.at)
+
+
+def _with_tokens(begun: Begun) -> Response:
+    answer = SignedIn(**msgspec.structs.asdict(begun.principal), tokens=begun.tokens)
+    return json_response(answer, headers=NOT_KEPT)
+
+
+def _with_cookies(request: Request, begun: Begun) -> Response:
+    response = json_response(begun.principal, headers=NOT_KEPT)
+    give(request, response, begun.tokens)
+    return response

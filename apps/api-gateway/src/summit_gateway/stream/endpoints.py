@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from summit_core.errors import SummitError
 
 from summit_gateway.access import STREAM
-from summit_gateway.identity import principal_of, refusal_of, scope_of
+from summit_gateway.identity import may_stay_of, refusal_of, scope_of
 from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
 from summit_gateway.past.passing import as_events, passed
@@ -37,11 +37,10 @@ def stream_router(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> AP
 
     def reader_of(connection: HTTPConnection) -> Reader:
         services.picture()
-        principal = principal_of(connection)
         return Reader(
             services.hub,
             services.clock,
-            may_stay=lambda: services.keys.is_good(principal.id),
+            may_stay=may_stay_of(connection),
             is_stale=lambda: "mirror" in services.health.loop_problems(),
             heartbeat_s=heartbeat_s,
         )

@@ -6,6 +6,7 @@ import re
 import secrets
 from typing import Final
 
+PREFIX: Final = "smt_"
 _shape = re.compile(r"smt_(?P<id>[0-9a-f]{12})_[0-9a-f]{64}")
 _NOBODY: Final = bytes(32)
 
