@@ -23,6 +23,8 @@ _COMMANDS: Final = (
     "export",
     "bundle",
     "secrets",
+    "audit",
+    "handover",
     "certs",
 )
 
