@@ -8,6 +8,8 @@ from time import monotonic
 Check = Callable[[], Awaitable[str | None]]
 """Returns None when the dependency answers, else the reason why not."""
 
+SILENT_AFTER_S = 15.0
+
 
 @dataclass
 class _Loop:
@@ -27,9 +29,10 @@ class HealthMonitor:
     """What an operator should know although the service is ready."""
     _asked: dict[str, asyncio.Task[str | None]] = field(default_factory=dict, init=False, repr=False)
 
-    def expect(self, name: str, max_age_s: float = 15.0) -> None:
-        """A loop of this name must beat at least so often."""
-        self.loops.setdefault(name, _Loop(max_age_s, monotonic()))
+    def expect(self, name: str, max_age_s: float | None = None) -> None:
+        """A loop of this name must beat at least so often: every 15 s, or as whoever said so last."""
+        loop = self.loops.setdefault(name, _Loop(SILENT_AFTER_S, monotonic()))
+        loop.max_age_s = loop.max_age_s if max_age_s is None else max_age_s
 
     def beat(self, name: str) -> None:
         """The loop ``name`` is at work and well."""
