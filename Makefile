@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 ARGS ?=
 WITHIN ?= 30
-UNIT := apps packages
+UNIT := apps packages tests/checklist
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
@@ -53,7 +53,7 @@ stack-test: setup ## Build, start, break and watch the containers for real; SKIP
 pin-images: ## Write the digests of the base images into .env (needs a registry)
 	@scripts/pin_images.sh
 
-test: setup ## Run the unit tests of Python and of the console
+test: setup ## Run the unit tests of Python and of the console, and the checks of the production checklist
 	$(BIN)/pytest $(UNIT) $(ARGS)
 	@if [ -f apps/console/package.json ]; then cd apps/console && npm test; else echo 'SKIPPED console tests: no apps/console'; fi
 
