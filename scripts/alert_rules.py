@@ -121,6 +121,10 @@ def _data_path() -> Iterator[Alert]:
         "ClockSkew", "abs(summit_source_clock_offset_seconds) > 5", "10m", "ticket",
         "the clock of {{ $labels.source }} is {{ $value | humanizeDuration }} off",
     )  # fmt: skip
+    yield Alert(
+        "AuditBroken", "summit_audit_broken > 0", "1m", "page",
+        "somebody changed the audit of {{ $labels.organisation }}; summit audit verify names the record",
+    )  # fmt: skip
     yield Alert("StreamSkips", "rate(summit_stream_skipped_total[5m]) > 10", "5m", "ticket", "consoles do not keep up")
     ends = "min by (name) (summit_certificate_not_after_seconds) - time()"
     yield Alert(

@@ -15,6 +15,7 @@ from summit_core.audit.record import AuditRecord
 from summit_core.bus import Delivery
 from summit_core.clock import Clock
 from summit_core.ids import derived_id
+from summit_core.model import DEFAULT_ORGANISATION
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.nkey import AccountKey
 
@@ -63,6 +64,7 @@ class Watch:
 
     def __init__(self, store: AuditStore, key: AccountKey | None, clock: Clock, days: int | None) -> None:
         self._store, self._key, self._clock, self._days = store, key, clock, days
+        BROKEN.labels(organisation=DEFAULT_ORGANISATION).set(0)  # said before there is anything to check
         self._walks: dict[str, Walk] = {}
         self._anew = clock.now()
         self._beat: Callable[[], None] = lambda: None
