@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run secrets secrets-document readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards \
+.PHONY: help setup run secrets secrets-document readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -146,6 +146,9 @@ bench-zones: setup ## What 200 zones cost at each update of 5,000 entities, and 
 
 bench-stream: setup ## What the stream costs per change and per delivered frame, with 100 and 1,000 subscribers
 	$(BIN)/python bench/stream.py $(ARGS)
+
+bench-limits: setup ## What the limits add to a request, beside none
+	$(BIN)/python bench/limits.py $(ARGS)
 
 bench-cold: ## From a clean clone with empty caches to "ready", and again warm
 	@scripts/bench_cold.sh

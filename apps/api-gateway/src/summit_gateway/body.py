@@ -1,12 +1,15 @@
 """Request bodies, read with a bound: what is too large is refused before it is held in memory."""
 
+import re
 from typing import Final, TypeVar
 
 from starlette.requests import Request
 from summit_core import wire
-from summit_core.errors import TooLargeError, UnsupportedMediaTypeError
+from summit_core.errors import MalformedError, TooLargeError, UnsupportedMediaTypeError
 
 SMALL_BYTES: Final = 64 * 1024
+MAX_DEPTH: Final = 32
+_brackets = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 T = TypeVar("T")
 
 
@@ -32,4 +35,17 @@ async def read_json(request: Request, type_: type[T]) -> T:
     """A small JSON body. Asking for the media type makes a browser ask us first before it sends one across origins."""
     if media_type(request) != "application/json":
         raise UnsupportedMediaTypeError("send Content-Type: application/json", field="content-type")
-    return wire.decode(await read_bounded(request, SMALL_BYTES), type_)
+    return wire.decode(await read_small(request), type_)
+
+
+async def read_small(request: Request) -> bytes:
+    """A small body that no reader of it can be driven too deep by; raises :class:`MalformedError`."""
+    body = await read_bounded(request, SMALL_BYTES)
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return body
+    depth = 0
+    for token in _brackets.finditer(body):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            raise MalformedError(f"nested more than {MAX_DEPTH} deep; nothing that we take is", field="body")
+    return body

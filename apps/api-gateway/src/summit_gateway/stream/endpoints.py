@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message as AsgiMessage
 from starlette.types import Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from summit_core.errors import SummitError
+from summit_core.errors import SummitError, TooLargeError
 
 from summit_gateway.access import STREAM
 from summit_gateway.identity import may_stay_of, refusal_of, scope_of
@@ -22,7 +22,7 @@ from summit_gateway.past.passing import as_events, passed
 from summit_gateway.past.service import MOMENT, PastError
 from summit_gateway.services import Services
 from summit_gateway.stream.frames import sse
-from summit_gateway.stream.request import PARAMETERS, Opening, opening_of
+from summit_gateway.stream.request import MAX_FRAME, PARAMETERS, Opening, opening_of
 from summit_gateway.stream.service import CLOSE_CODES, HEARTBEAT_S, Message, Reader, close_code, moment
 
 log = structlog.get_logger(__name__)
@@ -193,4 +193,6 @@ async def _listen(socket: WebSocket, reader: Reader) -> None:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
+        if len(message.get("text") or message.get("bytes") or "") > MAX_FRAME:
+            raise TooLargeError(f"a frame may have at most {MAX_FRAME} characters")
         await reader.hear(message.get("text") or "")

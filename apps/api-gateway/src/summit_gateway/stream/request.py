@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
-from summit_core.errors import InputError, MalformedError, TooLargeError
+from summit_core.errors import InputError, MalformedError
 from summit_core.security.decision import DEFAULT_SCOPE, Scope
 
 from summit_gateway.stream import filter as filters
@@ -56,8 +56,6 @@ def opening_of(
 
 def ask_of(text: str) -> tuple[Ask, Filter]:
     """Raises :class:`InputError`; use :func:`id_of` to answer it."""
-    if len(text) > MAX_FRAME:
-        raise TooLargeError(f"a frame may have at most {MAX_FRAME} characters")
     try:
         ask = msgspec.json.decode(text, type=Ask)
     except msgspec.ValidationError:

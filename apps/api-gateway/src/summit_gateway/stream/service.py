@@ -157,7 +157,7 @@ class _Alarm:
         self._wake.set()
 
 
-CLOSE_CODES: Final = {401: 4401, 403: 4403, 410: 4410, 422: 4422, 429: 4429, 503: 1013}
+CLOSE_CODES: Final = {401: 4401, 403: 4403, 410: 4410, 413: 1009, 422: 4422, 429: 4429, 503: 1013}
 
 
 def close_code(error: SummitError) -> int:

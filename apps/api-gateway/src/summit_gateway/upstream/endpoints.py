@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from summit_gateway.body import SMALL_BYTES, read_bounded
+from summit_gateway.body import read_small
 from summit_gateway.identity import principal_of
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services
@@ -45,7 +45,7 @@ def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Resp
             request.url.path + (f"?{query}" if query else ""),
             principal=principal_of(request),
             headers=headers,
-            body=await read_bounded(request, SMALL_BYTES) if route.method != "GET" else None,
+            body=await read_small(request) if route.method != "GET" else None,
             once=route.once and "idempotency-key" in headers,
         )
         return Response(answer.body, answer.status, answer.headers, media_type=answer.content_type)
