@@ -22,6 +22,8 @@ NEVER_THROTTLED: Final = (
 """What has to work in an emergency: acknowledge, stop, and read what an alarm is about."""
 SIGN_IN: Final = (("POST", "/v1/session"),)
 """Counted by address here and by account where the account is known; a wrong credential is no reason to refuse one."""
+REFRESH: Final = ("POST", "/v1/session/refresh")
+"""Has a count of its own: who guesses passwords behind the same address ends nobody's session."""
 HEALTH: Final = frozenset({"/livez", "/readyz", "/health"})
 OBSERVATIONS: Final = ("POST", "/v1/observations")
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,7 +52,7 @@ class Rules:
         self._sign_in = matcher(SIGN_IN).fullmatch
 
     def is_sign_in(self, scope: Scope) -> bool:
-        return self._sign_in(asked(scope)) is not None
+        return self._sign_in(asked(scope)) is not None or (scope.get("method"), scope["path"]) == REFRESH
 
     def is_exempt(self, scope: Scope) -> bool:
         return scope["path"] in HEALTH or self._exempt(asked(scope)) is not None
@@ -62,7 +64,7 @@ class Rules:
         if self.is_exempt(scope):
             return []
         if self.is_sign_in(scope):
-            return [Charge(policies["sign_in"], address)]
+            return [Charge(policies["refreshes" if path == REFRESH[1] else "sign_in"], address)]
         if path == STREAM:
             return [Charge(policies["stream_openings"], caller(principal, address))]
         name = "anonymous" if principal is None else CLASS_OF[principal.role]

@@ -33,6 +33,8 @@ class Limits(BaseModel):
     observation_bytes: QuotaField = Quota(256 * 1024 * 1024, 10)
     sign_in: QuotaField = Quota(30, 60)
     """Attempts from one address."""
+    refreshes: QuotaField = Quota(600, 60)
+    """Renewals of sessions from one address."""
     sign_in_account: QuotaField = Quota(10, 60)
     """Attempts at one account from one address."""
     sign_in_account_anywhere: QuotaField = Quota(100, 300)
