@@ -94,6 +94,7 @@ drift: ## Lock files and schemas say what the sources say
 	@scripts/locks.sh --check
 	$(BIN)/python scripts/generate_schemas.py --check
 	$(BIN)/python scripts/alert_rules.py --check
+	$(BIN)/python scripts/dashboards.py --check
 	$(BIN)/python scripts/secrets_document.py --check
 
 limits: ## Size of files and functions, broad excepts

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,3 +71,22 @@ def test_what_is_wrong_on_the_way_of_the_data_is_told(judge_rules: Judge) -> Non
 )
 def test_a_rule_that_does_not_see_it_is_noticed(judge_rules: Judge, old: str, new: str) -> None:
     assert not judge_rules("data_path.yml", (old, new))
+
+
+def test_the_alert_of_a_stopped_service_reaches_the_receiver(stack: Any, monitoring: Any) -> None:
+    def told(name: str, status: str, **labels: str) -> bool:
+        return any(
+            one["status"] == status and {"alertname": name, **labels}.items() <= one["labels"].items()
+            for one in monitoring.told
+        )
+
+    assert not told("ServiceDown", "firing", job="tasking")
+    go_on = stack.freeze("summit_tasking")
+    try:
+        for name, labels in {"ServiceDown": {"job": "tasking"}, "NotReady": {}}.items():
+            stack.until(lambda n=name, a=labels: told(n, "firing", **a), within_s=30, what=f"{name} is told")
+    finally:
+        go_on()
+    stack.until(lambda: told("ServiceDown", "resolved", job="tasking"), within_s=30, what="that it is back is told")
+    assert told("DeadMansSwitch", "firing")
+    assert not told("ServiceDown", "firing", job="fabric")
