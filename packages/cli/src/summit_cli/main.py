@@ -11,6 +11,7 @@ _COMMANDS: Final = (
     "status",
     "health",
     "key",
+    "user",
     "source",
     "device",
     "measure",

@@ -23,6 +23,8 @@ ACTION: Final = "audit"
 SIGNED_IN: Final = "signed_in"
 DATA: Final = frozenset({("POST", "/v1/observations")})
 """Data, not decisions: each is kept itself, with its source, and accounted for. Here a minute of them is one record."""
+SECRET: Final = frozenset({"/v1/session", "/v1/session/refresh", "/v1/session/totp", "/v1/users", "/v1/users/{id}"})
+"""Their bodies hold passwords: a fast hash of one is as good as the password to whoever reads the audit and guesses."""
 
 T = TypeVar("T")
 
@@ -113,7 +115,7 @@ class Action:
             version=_text(connection.headers.get("if-match"), 64),
             new_version=_text(version, 64),
             plan_hash=_text(said.plan_hash, 128),
-            body_sha256=self._hash.hexdigest() if self._ended and self._body else None,
+            body_sha256=self._hash.hexdigest() if self._ended and self._body and route not in SECRET else None,
             intent=None if self._intent is None else self._intent.id,
         )
 
