@@ -17,7 +17,10 @@ connection that has met duplicates grows to twice its size."""
 READER: Final = "summit_reader"
 GOOD_FOR_S: Final = 0.1
 """A connection that answered so lately is not asked again: no server restarts in that time."""
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+LOST = (
+    *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError),
+    asyncpg.OperatorInterventionError,  # class 57: shut down, crashed or still starting
+)
 """What a query on a connection whose server has gone may raise; which of them is a matter of timing."""
 POOL_LIMIT = Gauge("summit_postgres_pool_limit", "Connections that the pool may open")
 POOL_OPEN = Gauge("summit_postgres_pool_open", "Connections that are open")
@@ -28,7 +31,7 @@ class StaleConnectionError(ConnectionError):
     """A pooled connection that died unnoticed; the pool has thrown it away."""
 
 
-UNAVAILABLE = (*LOST, asyncpg.CannotConnectNowError)
+UNAVAILABLE = (*LOST, asyncpg.TooManyConnectionsError)
 """What asyncpg raises when the database is away."""
 
 
