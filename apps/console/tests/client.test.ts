@@ -84,6 +84,20 @@ it("goes to sign in on 4401, and when the session has ended behind a refused han
   expect(client.link().state).toBe("signed-out");
 });
 
+it("renews the session when its token has expired (4401), and goes on", async () => {
+  const out = vi.fn();
+  client.onSignedOut = out;
+  let renewed = 0;
+  vi.stubGlobal("fetch", async (path: string) => {
+    if (path.endsWith("/refresh")) renewed++;
+    return new Response("{}", { status: renewed > 0 ? 200 : 401 });
+  });
+  last().say(snapshot(10), snapshotEnd(10));
+  last().end(4401);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect([renewed, out.mock.calls.length, FakeSocket.made.length]).toEqual([1, 0, 2]);
+});
+
 it("replaces a socket that says nothing for ten seconds", async () => {
   last().say(snapshot(1), snapshotEnd(1));
   await vi.advanceTimersByTimeAsync(10_800);

@@ -92,6 +92,24 @@ it("alert rows say severity in words and acknowledge apart from selecting", asyn
   expect(await violations()).toEqual([]);
 });
 
+it("asks for a code and a new password when the gateway wants them", async () => {
+  const user = userEvent.setup();
+  answer = { status: 401, body: { title: "Unauthenticated", code: "code_required", detail: "send the code" } };
+  render(<LoginForm />);
+  await user.click(screen.getByRole("button", { name: "Sign in with name and password" }));
+  await user.type(screen.getByLabelText("Name"), "ann");
+  await user.type(screen.getByLabelText("Password"), "some words of mine{Enter}");
+  answer = { status: 403, body: { title: "Forbidden", code: "password_change_required", detail: "another" } };
+  await user.type(await screen.findByLabelText("Code of your authenticator"), "123456{Enter}");
+  expect(await screen.findByLabelText(/^New password/)).toBeTruthy();
+  const given = { user: "ann", password: "some words of mine" };
+  expect(calls).toEqual([
+    ["/v1/session", given],
+    ["/v1/session", { ...given, code: "123456" }],
+  ]);
+  expect(await violations()).toEqual([]);
+});
+
 it("a wrong key reads as such, and never leaves the form by URL", async () => {
   const user = userEvent.setup();
   answer = { status: 401, body: { title: "Unauthenticated", code: "unauthenticated", detail: "x" } };

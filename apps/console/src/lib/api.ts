@@ -12,7 +12,37 @@ export class Problem extends Error {
   }
 }
 
+export type SignIn = { key: string } | { user: string; password: string; code?: string; new_password?: string };
+
+const SESSION = "/v1/session";
+let renewing: Promise<boolean> | null = null;
+
+/** Renews the session by its cookie. One at a time: a token is good once; 409 is another window that has just done it. */
+function renew(): Promise<boolean> {
+  renewing ??= fetch(`${SESSION}/refresh`, {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "X-Summit-Request": "1" },
+  })
+    .then(({ ok, status }) => ok || status === 409)
+    .catch(() => false)
+    .finally(() => {
+      renewing = null;
+    });
+  return renewing;
+}
+
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  try {
+    return await once<T>(method, path, body);
+  } catch (error) {
+    const ended = error instanceof Problem && error.status === 401 && !(method === "POST" && path === SESSION);
+    if (!ended || !(await renew())) throw error;
+    return once<T>(method, path, body);
+  }
+}
+
+async function once<T>(method: string, path: string, body?: unknown): Promise<T> {
   // The header proves that our own page asks: another site cannot make a browser send it (docs/adr/0005).
   const headers: Record<string, string> = { Accept: "application/json", "X-Summit-Request": "1" };
   const init: RequestInit = { method, credentials: "same-origin", headers };
@@ -53,9 +83,9 @@ function toProblem(status: number, text: string): Problem {
 const id = encodeURIComponent;
 
 export const api = {
-  signIn: (key: string): Promise<Principal> => call("POST", "/v1/session", { key }),
-  whoAmI: (): Promise<Principal> => call("GET", "/v1/session"),
-  signOut: (): Promise<void> => call("DELETE", "/v1/session"),
+  signIn: (by: SignIn): Promise<Principal> => call("POST", SESSION, by),
+  whoAmI: (): Promise<Principal> => call("GET", SESSION),
+  signOut: (): Promise<void> => call("DELETE", SESSION),
   acknowledge: (alert: string): Promise<unknown> => call("POST", `/v1/alerts/${id(alert)}/ack`, {}),
   approve: (task: string, plan_hash: string, reason: string): Promise<unknown> =>
     call("POST", `/v1/tasks/${id(task)}/approve`, reason ? { plan_hash, reason } : { plan_hash }),

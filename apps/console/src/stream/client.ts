@@ -4,8 +4,10 @@ import { parseFrame } from "./frames";
 import { backoffMs, DOWN_MS, type LinkView, linkView } from "./link";
 import type { World } from "./world";
 
-/** No valid session, or one whose role may not see the picture: both need another key. */
-const CLOSE_NEEDS_KEY = new Set([4401, 4403]);
+/** The token has expired or the session ended: asking who we are renews it, or tells. */
+const CLOSE_SIGNED_OUT = 4401;
+/** A role that may not see the picture. */
+const CLOSE_FORBIDDEN = 4403;
 const CLOSE_GONE = 4410;
 const PUBLISH_MS = 250;
 
@@ -68,7 +70,8 @@ export class StreamClient {
     this.socket = null;
     // A refused handshake (401, 410) reaches a browser as a plain close before the first frame.
     if (code === CLOSE_GONE || (resumed && this.framesSinceOpen === 0 && this.attempt > 0)) this.world.forget();
-    if (CLOSE_NEEDS_KEY.has(code) || (this.framesSinceOpen === 0 && (await isSignedOut()))) {
+    const doubtful = code === CLOSE_SIGNED_OUT || this.framesSinceOpen === 0;
+    if (code === CLOSE_FORBIDDEN || (doubtful && (await isSignedOut()))) {
       this.signedOut = true;
       this.onSignedOut();
       return;
