@@ -60,7 +60,7 @@ class Monitoring:
                 text = text.replace(old, new)
             (self.folder / name).write_text(re.sub(r"    for: \w+", "    for: 2s", text))
         self._run(
-            "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
+            "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--rules.alert.resend-delay=1s",
             f"--web.listen-address={self._at('prometheus')}",
         )  # fmt: skip
         self._run(
@@ -130,7 +130,12 @@ def monitoring(
     monitoring = Monitoring(tmp_path_factory.mktemp("monitoring"))
     try:
         monitoring.start(stack.services, stack.endpoints["nats"])
-        stack.until(lambda: len(monitoring.query("up == 1")) >= 10, within_s=30, what="everything scraped")
+        wanted = {*stack.services, "prometheus", "alertmanager", "blackbox", "ready", "broker"}
+
+        def scraped() -> bool:
+            return {one["metric"]["job"] for one in monitoring.query("up == 1")} == wanted
+
+        stack.until(scraped, within_s=60, what="everything scraped")
         yield monitoring
     finally:
         monitoring.stop()
