@@ -88,4 +88,4 @@ def test_the_alert_of_a_stopped_service_reaches_the_receiver(stack: Any, monitor
         go_on()
     stack.until(lambda: told("ServiceDown", "resolved", job="tasking"), within_s=30, what="that it is back is told")
     stack.until(lambda: told("DeadMansSwitch", "firing"), within_s=10, what="the sign of life")
-    assert not told("ServiceDown", "firing", job="fabric")
+    assert not told("ServiceDown", "firing", job="intelligence")
