@@ -127,7 +127,7 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     trail = Trail(bus, clock)
     stack.push_async_callback(trail.close)
     registry, more = build_registry(settings, bus, pool, mirror, heard, trail, clock, health)
-    audit, chaining = build_audit(settings, bus, pool, mirror, silence, trail, clock, health)
+    audit, chaining = build_audit(settings, bus, pool, reads, mirror, silence, trail, clock, health)
     zones, watching = build_zones(bus, pool, reads, mirror, clock, health)
     history, past = build_history(bus, pool, reads, clock, health, days=settings.world_days)
     loops |= more | watching | past | chaining

@@ -30,13 +30,15 @@ def build_audit(
     settings: FabricSettings,
     bus: Bus,
     pool: Pool,
+    reads: Pool,
     mirror: Mirror,
     silence: Silence,
     trail: Trail,
     clock: Clock,
     health: HealthMonitor,
 ) -> tuple[Audit, Loops]:
-    """The audit and its loops; ``trail`` is what fabric itself writes to it."""
+    """The audit and its loops; ``trail`` is what fabric itself writes to it, ``reads`` are on behalf of
+    callers."""
     seed = settings.audit_seed
     key = None if seed is None else AccountKey(seed.get_secret_value())
     if key is None:
@@ -49,5 +51,5 @@ def build_audit(
         await bus.ensure_streams()
         await consume(bus, AUDIT, RECORDER, recorder.handle, health, batch=1000, gather_s=GATHER_S)
 
-    audit = Audit(service, Handovers(pool, store, service, mirror, silence, clock), clock)
+    audit = Audit(service, Handovers(reads, store, service, mirror, silence, clock), clock)
     return audit, {RECORDER: record, WATCH: lambda: watch.run(health), LOOP: lambda: trail.run(health)}
