@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import aiomqtt
 import pytest
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -176,28 +175,6 @@ def test_a_source_belongs_to_one_organisation(two: Two) -> None:
     assert status == 409
     status, _, _ = two.stack.ask("POST", "/v1/organisations", {"id": "west", "name": "w"}, key=two.theirs)
     assert status == 403
-
-
-async def test_what_a_device_says_by_mqtt_is_its_organisations(two: Two) -> None:
-    broker = two.stack.endpoints["mqtt"]
-    at = datetime.now(UTC).isoformat()
-    claim = {"source": "north-gas", "observed_at": at, "quantity": "x", "value": 4.5, "unit": "1", "organisation": "x"}
-    async with aiomqtt.Client(
-        *(broker["host"], broker["port"]), username="north-gas", password=two.device, identifier="north-gas"
-    ) as client:
-        await client.publish("observations/measurement/north-gas", json.dumps(claim), qos=1)
-    path = "/v1/observations?source=north-gas"
-
-    def listed(key: str | None = None) -> list[Any]:
-        status, body = two.get(path, key)
-        assert status == 200, body
-        return list(json.loads(body)["items"])
-
-    _until(lambda: len(listed(two.theirs)) == 1)
-    assert listed(two.theirs)[0]["organisation"] == "north"
-    assert listed() == []
-    assert two.get("/v1/sources/north-gas")[0] == 404
-    assert two.get("/v1/sources/north-gas", two.theirs)[0] == 200
 
 
 def test_a_leak_is_noticed() -> None:
