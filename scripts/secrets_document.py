@@ -1,12 +1,7 @@
 """Writes docs/SECRETS_MANAGEMENT.md from the settings of every service; ``--check`` says whether it is up to date.
 
-<<<<<<< HEAD
 A secret is a setting of type ``SecretStr``. What the document says of it stands beside it, by
 ``summit_core.settings.secret``; one without that stops this script, so no secret can be left out.
-=======
-A secret is a setting of type ``SecretStr``. What the document says of it stands beside it (``settings.secret``);
-one without that stops this script, so no secret can be left out.
->>>>>>> 3db0fc1 (Shorten a line)
 """
 
 import argparse
