@@ -20,12 +20,20 @@ PREFIX = "SUMMIT_"
 S = TypeVar("S", bound="ServiceSettings")
 
 
+class UnreadableSecretError(OSError):
+    """The file that a setting names cannot be read."""
+
+
 class _FileSource(PydanticBaseSettingsSource):
     """Reads ``SUMMIT_X_FILE`` for setting ``x``."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() or None if path else None), field_name, False
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        try:
+            return (Path(path).read_text(encoding="utf-8").strip() or None if path else None), field_name, False
+        except OSError as error:
+            raise UnreadableSecretError(f"{variable} names {path}: {error.strerror}") from None
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -107,6 +115,8 @@ def load(settings: type[S]) -> S:
     """The settings, or exit code 2 with one line for each that is missing or wrong."""
     try:
         return settings()
+    except UnreadableSecretError as error:
+        raise leave(settings.__module__.partition(".")[0], f"cannot start, {error}", code=2) from None
     except ValidationError as error:
         lines = [f"{_environment_name(settings, e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)]
         reason = "cannot start, these settings are wrong or missing:\n  " + "\n  ".join(lines)
