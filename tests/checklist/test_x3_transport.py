@@ -220,7 +220,7 @@ async def test_no_password_is_sent_to_a_broker_that_does_not_encrypt(ours: Autho
         writer.write(b'INFO {"server_id":"x","version":"2.15.1","max_payload":1048576,"tls_required":false}\r\n')
         with contextlib.suppress(OSError):
             heard.append(await reader.read(4096))
-        writer.close()
+        writer.transport.abort()
 
     server = await asyncio.start_server(stripped, "127.0.0.1", 0)
     url = f"nats://a:S3CRETVALUE@127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -243,6 +243,7 @@ async def test_mqtt_lets_in_only_devices(ours: Authority, theirs: Authority, bro
         except (aiomqtt.MqttError, OSError):
             return False
 
+    assert await _connects(broker[0], _shows(ours, "gateway"), BOUND_S)  # it is up
     assert await connects(_shows(ours, "gas-7"))
     for name, context in {
         "no certificate": _shows(ours),
@@ -266,6 +267,7 @@ async def front(postgres_server: Any, ours: Authority) -> AsyncIterator[Callable
                 writer.write(b"N" if name is None else b"S")
                 if name is None:
                     await writer.drain()
+                    writer.transport.abort()
                     return
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(ours.certificate(name), ours.key(name))
