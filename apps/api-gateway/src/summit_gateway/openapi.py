@@ -28,13 +28,17 @@ def describe(
     status: int = 200,
     *,
     body: Any = None,
+    body_required: bool = True,
     media: str = "application/json",
     parameters: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Keywords for a route: what it takes and answers. ``parameters`` are query parameters that it reads by itself."""
     extra: dict[str, Any] = {}
     if body is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(body)}}}
+        extra["requestBody"] = {
+            "required": body_required,
+            "content": {"application/json": {"schema": _reference(body)}},
+        }
     if parameters:
         extra["parameters"] = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in parameters]
     good: dict[str, Any] = {"description": "Done"}

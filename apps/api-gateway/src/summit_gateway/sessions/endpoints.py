@@ -74,7 +74,9 @@ def sessions_router(services: Services) -> APIRouter:
         signed_in(request, begun.principal)
         return _with_tokens(begun) if wanted.tokens else _with_cookies(request, begun)
 
-    @router.post("/v1/session/refresh", summary="Renew the tokens", **describe(SignedIn))
+    @router.post(
+        "/v1/session/refresh", summary="Renew the tokens", **describe(SignedIn, body=Renew, body_required=False)
+    )
     async def renew(request: Request) -> Response:
         if media_type(request) == JSON:
             return _with_tokens(await services.sessions.renew((await read_json(request, Renew)).refresh))
