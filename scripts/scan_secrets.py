@@ -18,6 +18,9 @@ STAND_INS: Final = (
     r".*([Cc]anary|CANARY|[Ee]xample|EXAMPLE|of-the-tests|for-tests).*",
     r"(password|pass|pw|right|guess|hidden|hunter2+|s3cret|S3CRETVALUE|test-service-key-0123456789)",
     r"password=S3CRETVALUE",
+    r"(secret|root:|eleven char|A-Very-Long-Name|not the words|(some|other) words of mine)",
+    r"(Password|New password \(at least 12 characters\)|(current|new)[-_]password)",  # labels, names of fields
+    r"(password_change_required|idempotency_secret)",  # codes of errors
     r"scram-sha-256",  # the name of a method
     r"0123456789ABCDEFGHJKMNPQRSTVWXYZ",  # the alphabet of Crockford's base 32
     r"\{.*\}",  # of a format string: what is put in there is not known here
