@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from summit_core import wire
 from summit_core.errors import ConflictError, ErrorCode, ForbiddenError, NotFoundError
 from summit_core.model import DeadLetter, Decision, IncidentState, Location, Principal, Role, Task, TaskState
+from summit_tasking.plan import tasks
 
 if TYPE_CHECKING:
     from .conftest import Asset, Make, World
@@ -68,6 +69,16 @@ async def test_the_whole_way(world: "World", make: "Make") -> None:
     assert done.approvals[0] in done.causes and world.store.approval(done.approvals[0]) is not None
     await world.restart()
     assert await world.settle() == before and world.task == done
+
+
+async def test_who_proposed_a_task_may_not_approve_it_but_reject_it(world: "World", make: "Make") -> None:
+    task = await propose(world, make)
+    for same in (replace(CAROL, name=tasks.proposer(task)), replace(CAROL, id=tasks.proposer(task))):
+        with pytest.raises(ForbiddenError, match="another commander"):
+            await world.service.decide(task.id, Decision.APPROVE, task.plan_hash, "mine", same)
+    assert world.task.state is TaskState.PROPOSED
+    await world.service.decide(task.id, Decision.REJECT, task.plan_hash, "no longer wanted", same)
+    assert world.task.state is TaskState.REJECTED
 
 
 async def test_the_same_decision_again_is_the_same_answer(world: "World", make: "Make") -> None:
