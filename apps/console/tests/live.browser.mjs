@@ -70,7 +70,7 @@ async function signIn(page, url, key) {
   await page.goto(`${url}/login/`);
   const violations = await axe(page);
   await page.getByLabel("API key").fill(key);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.waitForURL(`${url}/`);
   await page.goto(`${url}/?probe=1`);
   return violations;
