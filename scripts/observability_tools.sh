@@ -7,7 +7,7 @@ tools=(prometheus promtool prometheus-alertmanager amtool prometheus-blackbox-ex
 missing() {
   local tool
   for tool in "${tools[@]}"; do
-    command -v "$tool" >/dev/null || echo "$tool"
+    if ! command -v "$tool" >/dev/null; then echo "$tool"; fi
   done
 }
 

@@ -179,12 +179,12 @@ def judge_rules(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def stack_result() -> Callable[..., None]:
+def stack_result() -> Callable[..., bool]:
     """Pass as a test of tests/stack did in its last run, which left its report; skip, with the reason, as it did."""
     root = Path(__file__).parents[2]
     sources = [*root.glob("apps/*/Dockerfile"), *root.glob("infra/docker/*.*"), *root.glob("tests/stack/*.py")]
 
-    def judge(name: str, report: Path = root / ".cache" / "stack.xml") -> None:
+    def judge(name: str, report: Path = root / ".cache" / "stack.xml") -> bool:
         if not report.exists():
             pytest.skip("the containers were not tested here: run `make stack-test`")
         if report.stat().st_mtime < max(path.stat().st_mtime for path in sources):
@@ -196,5 +196,6 @@ def stack_result() -> Callable[..., None]:
         for found in (one.find("skipped") for one in cases):
             if found is not None:
                 pytest.skip(str(found.get("message")))
+        return True
 
     return judge

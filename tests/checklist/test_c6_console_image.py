@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-Judge = Callable[..., None]
+Judge = Callable[..., bool]
 PASSED = '<testsuite><testcase name="test_the_console_builds"/></testsuite>'
 FAILED = '<testsuite><testcase name="test_the_console_builds"><failure message="no page"/></testcase></testsuite>'
 
 
 def test_the_console_was_built_and_served_its_page(stack_result: Judge) -> None:
-    stack_result("test_the_console_builds_from_a_clean_clone_and_serves_its_page")
+    assert stack_result("test_the_console_builds_from_a_clean_clone_and_serves_its_page")
 
 
 def test_a_planted_failure_of_the_build_is_a_failure_here(stack_result: Judge, tmp_path: Path) -> None:
@@ -20,4 +20,4 @@ def test_a_planted_failure_of_the_build_is_a_failure_here(stack_result: Judge, t
         with pytest.raises(AssertionError, match="test_the_console_builds"):
             stack_result("test_the_console_builds", report=tmp_path / "stack.xml")
     (tmp_path / "stack.xml").write_text(PASSED)
-    stack_result("test_the_console_builds", report=tmp_path / "stack.xml")
+    assert stack_result("test_the_console_builds", report=tmp_path / "stack.xml")

@@ -89,4 +89,4 @@ def test_the_data_path_is_measured(stack: Any, fed: None) -> None:
             and "summit_dead_letters 1" in page
         )
 
-    stack.until(sources, within_s=20, what="the age of the last message, and the dead letter")
+    assert stack.until(sources, within_s=20, what="the age of the last message, and the dead letter")

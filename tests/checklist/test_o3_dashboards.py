@@ -25,7 +25,7 @@ def empty(panels: list[tuple[str, str]], monitoring: Any) -> list[str]:
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_panel_has_data(stack: Any, monitoring: Any, fed: None, path: Path) -> None:
     panels = _panels(path)
-    stack.until(lambda: not empty(panels, monitoring), within_s=30, what=f"data in every panel of {path.name}")
+    assert stack.until(lambda: not empty(panels, monitoring), within_s=30, what=f"data in every panel of {path.name}")
 
 
 def test_panels_without_data_are_noticed(monitoring: Any) -> None:

@@ -37,4 +37,4 @@ def test_plain_compose_at_the_root_reads_the_file() -> None:
 
 
 def test_all_images_were_built(stack_result: Callable[..., None]) -> None:
-    stack_result("test_no_image_misses_the_shared_package")
+    assert stack_result("test_no_image_misses_the_shared_package")

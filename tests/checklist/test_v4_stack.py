@@ -28,7 +28,7 @@ SUMMIT = Path(sysconfig.get_path("scripts")) / "summit"
     ],
 )
 def test_the_stack_was_seen_to(stack_result: Callable[..., None], name: str) -> None:
-    stack_result(name)
+    assert stack_result(name)
 
 
 def _health(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

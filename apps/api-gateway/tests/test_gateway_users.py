@@ -1,10 +1,12 @@
 """People: made by administrators, signed in by password, their sessions renewed and ended."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import asyncpg
+import pytest
 from gateway_harness import Gateway, free_port, running, until
 from summit_core.http.limits.quota import Quota
 from summit_gateway.settings import GatewaySettings
@@ -213,13 +215,16 @@ async def test_sign_out_ends_the_session_for_whoever_copied_its_tokens(gateway: 
     assert (await _renew(gateway, tokens["refresh"]))[0] == 401
 
 
-async def test_one_time_codes(settings: GatewaySettings) -> None:
-    generous = settings.limits.model_copy(update={"sign_in_account": Quota(100, 60)})
-    async with running(settings.model_copy(update={"limits": generous})) as gateway:
-        await _one_time_codes(gateway)
+@pytest.fixture
+async def generous(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """One that lets an account try often."""
+    limits = settings.limits.model_copy(update={"sign_in_account": Quota(100, 60)})
+    async with running(settings.model_copy(update={"limits": limits})) as gateway:
+        yield gateway
 
 
-async def _one_time_codes(gateway: Gateway) -> None:
+async def test_one_time_codes(generous: Gateway) -> None:
+    gateway = generous
     user_id, tokens = await _ready(gateway)
     access = tokens["access"]
     assert (await gateway.post("/v1/session/totp", {"password": FIRST}, key=access))[0] == 401

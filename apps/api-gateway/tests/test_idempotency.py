@@ -189,10 +189,15 @@ _steps = st.lists(
 def test_any_order_of_repetitions_has_one_effect(
     database_url: str, steps: list[list[tuple[str, str, str]]], lease_s: float
 ) -> None:
-    asyncio.run(_play(database_url, steps, lease_s))
+    effects, answers = asyncio.run(_play(database_url, steps, lease_s))
+    assert all(count == 1 for count in effects.values()), effects
+    assert all(len(told) == 1 for told in answers.values()), answers
 
 
-async def _play(url: str, steps: list[list[tuple[str, str, str]]], lease_s: float) -> None:
+async def _play(
+    url: str, steps: list[list[tuple[str, str, str]]], lease_s: float
+) -> tuple[dict[str, int], dict[str, set[str]]]:
+    """How often each key had its effect, and what was answered to it."""
     pool = await create_pool(url, name="test")
     door, run = Door(pool, lease_s), uuid4().hex
     seen: dict[str, set[str]] = {}
@@ -211,9 +216,8 @@ async def _play(url: str, steps: list[list[tuple[str, str, str]]], lease_s: floa
 
     for step in steps:
         await asyncio.gather(*(once(f"{run}-{key}", body, fate) for key, body, fate in step))
-    assert all(count == 1 for count in door.effects.values()), door.effects
-    assert all(len(answers) == 1 for answers in seen.values()), seen
     pool.terminate()
+    return dict(door.effects), seen
 
 
 async def test_at_the_gateway(gateway: Gateway, upstream: Upstream) -> None:
