@@ -7,15 +7,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def roots_of_errors(source: str) -> list[str]:
-    """Classes that begin a tree of errors of their own instead of growing from that of core."""
-    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
-    names = {node.name: {base.id for base in node.bases if isinstance(base, ast.Name)} for node in classes}
-    return [name for name, bases in names.items() if bases & {"Exception", "BaseException"} or name == "ErrorCode"]
+def models_of_errors(source: str) -> list[str]:
+    """Classes with codes or statuses of their own that do not grow from the tree of core. What only carries control
+    within a module has neither."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+        told = {name.id for part in node.body for name in ast.walk(part) if isinstance(name, ast.Name)}
+        if node.name == "ErrorCode" or (bases & {"Exception", "BaseException"} and told & {"status", "code"}):
+            found.append(node.name)
+    return found
 
 
 def strangers(app: Path) -> set[str]:
-    return {name for path in app.rglob("*.py") for name in roots_of_errors(path.read_text(encoding="utf-8"))}
+    return {name for path in app.rglob("*.py") for name in models_of_errors(path.read_text(encoding="utf-8"))}
 
 
 def test_no_app_has_a_model_of_errors_of_its_own() -> None:
@@ -25,5 +32,6 @@ def test_no_app_has_a_model_of_errors_of_its_own() -> None:
 
 
 def test_another_model_is_noticed() -> None:
-    assert roots_of_errors("class ErrorCode(StrEnum): pass") == ["ErrorCode"]
-    assert roots_of_errors("class OursError(Exception): pass\nclass Fine(InputError): pass") == ["OursError"]
+    assert models_of_errors("class ErrorCode(StrEnum): pass") == ["ErrorCode"]
+    assert models_of_errors("class OursError(Exception): status = 418") == ["OursError"]
+    assert models_of_errors("class Fine(InputError): status = 415\nclass Inner(Exception): pass") == []
