@@ -28,12 +28,19 @@ def test_refused_bearings_make_no_hazard_and_good_ones_do(stack: Any) -> None:
     status, _, body = stack.ask("POST", "/v1/observations", bearings(5.0))
     refused = json.loads(body)["rejected"]
     assert (status, [one["field"] for one in refused]) == (422, ["confidence", "confidence"])
-    letters = json.loads(stack.ask("GET", "/v1/dead-letters?source=x6-west")[2])["items"]
-    assert [letter["code"] for letter in letters] == ["invalid_field"]
+
+    def letters() -> list[Any]:
+        return list(json.loads(stack.ask("GET", "/v1/dead-letters?source=x6-west")[2])["items"])
+
+    (letter,) = stack.until(letters, within_s=10, what="the dead letter")
+    assert letter["code"] == "invalid_field"
     # what comes after them has been through all services: so would they have been
     status, _, _ = stack.ask("POST", "/v1/observations", bearings(0.9))
     assert status == 202
     (hazard,) = stack.until(lambda: made_of_them(stack), within_s=10, what="the hazard of the good bearings")
-    counted = json.loads(stack.ask("GET", "/v1/observations/count?source=x6-west")[2])["count"]
-    assert counted == 1
+
+    def recorded() -> bool:
+        return json.loads(stack.ask("GET", "/v1/observations/count?source=x6-west")[2]) == {"count": 1}
+
+    assert stack.until(recorded, within_s=10, what="the good bearing and no other")
     assert (hazard["updates"], len(hazard["causes"])) == (2, 2), "only the two good bearings are in it"
