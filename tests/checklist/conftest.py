@@ -178,6 +178,19 @@ def judge_rules(tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFac
     return judge
 
 
+@pytest.fixture(scope="session")
+def locks_with() -> Callable[..., list[str]]:
+    """Which of these packages the locks of the five services hold, or ``lock`` where a text is given."""
+
+    def find(*names: str, lock: str | None = None) -> list[str]:
+        locks = sorted((Path(__file__).parents[2] / "apps").glob("*/requirements.lock"))
+        assert len(locks) == 5
+        text = "\n".join(["", *(path.read_text() for path in locks)] if lock is None else ["", lock])
+        return [name for name in names if f"\n{name}==" in text]
+
+    return find
+
+
 @pytest.fixture
 def stack_result() -> Callable[..., bool]:
     """Pass as a test of tests/stack did in its last run, which left its report; skip, with the reason, as it did."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -38,16 +38,22 @@ async def hits(upstream: Upstream, proxy: Any, clock: Moment) -> tuple[int, int]
     return first, proxy.taken - first
 
 
-async def test_an_upstream_that_hangs_is_left_alone(
+@pytest.fixture
+async def behind(
     upstream: Any, chaos_proxy: Callable[[int], Awaitable[Any]]
-) -> None:
+) -> AsyncIterator[tuple[Upstream, Any, Moment]]:
+    """A real upstream behind a proxy that can hang, and the clock of its breaker."""
     proxy, clock = await chaos_proxy(upstream.port), Moment()
     async with create_session() as session:
-        behind = Upstream("h5", proxy.url, session, read_s=0.1, clock=clock)
-        assert await hits(behind, proxy, clock) == (5, 1)
-        await proxy.become("ok")
-        clock.now += 1.0
-        assert [await outcome(behind) for _ in range(3)] == ["200"] * 3
+        yield Upstream("h5", proxy.url, session, read_s=0.1, clock=clock), proxy, clock
+
+
+async def test_an_upstream_that_hangs_is_left_alone(behind: tuple[Upstream, Any, Moment]) -> None:
+    called, proxy, clock = behind
+    assert await hits(called, proxy, clock) == (5, 1)
+    await proxy.become("ok")
+    clock.now += 1.0
+    assert [await outcome(called) for _ in range(3)] == ["200"] * 3
 
 
 class LetsAllThrough(Breaker):
@@ -58,16 +64,12 @@ class LetsAllThrough(Breaker):
         return super().enter()
 
 
-async def test_a_breaker_that_lets_all_probe_is_noticed(
-    upstream: Any, chaos_proxy: Callable[[int], Awaitable[Any]]
-) -> None:
-    proxy, clock = await chaos_proxy(upstream.port), Moment()
-    async with create_session() as session:
-        behind = Upstream("h5", proxy.url, session, read_s=0.1, clock=clock)
-        behind.breaker = LetsAllThrough("h5", clock=clock)
-        first, probes = await hits(behind, proxy, clock)
-        assert first == 5
-        assert probes > 1
+async def test_a_breaker_that_lets_all_probe_is_noticed(behind: tuple[Upstream, Any, Moment]) -> None:
+    called, proxy, clock = behind
+    called.breaker = LetsAllThrough("h5", clock=clock)
+    first, probes = await hits(called, proxy, clock)
+    assert first == 5
+    assert probes > 1
 
 
 async def test_a_post_without_a_key_is_sent_once(gateway: Any, upstream: Any) -> None:

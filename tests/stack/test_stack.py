@@ -143,7 +143,7 @@ def test_prometheus_scrapes_every_service(stack: Any) -> None:
         _, answer = stack.ask("GET", query, key="", port="PROMETHEUS_PORT")
         return wanted <= {one["metric"]["instance"] for one in answer["data"]["result"]}
 
-    eventually(all_up, within_s=60, what="up is 1 for every service")
+    assert eventually(all_up, within_s=60, what="up is 1 for every service")
 
 
 def test_an_alert_reaches_a_receiver_when_a_service_stops(stack: Any) -> None:
@@ -156,7 +156,7 @@ def test_an_alert_reaches_a_receiver_when_a_service_stops(stack: Any) -> None:
         firing = [alert["labels"] for alert in alerts if alert["status"] == "firing"]
         return any("intelligence" in f"{labels.get('job')} {labels.get('instance')}" for labels in firing)
 
-    eventually(paged, within_s=240, what="the alert is received")
+    assert eventually(paged, within_s=240, what="the alert is received")
     print(f"\nalert received {time.monotonic() - began:.0f} s after the stop")
     stack.compose("start", "intelligence")
 

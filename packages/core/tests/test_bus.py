@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from bus_harness import NOW, Server, connected, entity, running, until
 from nats.js.api import AckPolicy, ConsumerConfig
-from summit_core.bus import Delivery, Mirror, Put, WorldWriter, consume
+from summit_core.bus import Bus, Delivery, Mirror, Put, WorldWriter, consume
 from summit_core.bus.consumer import MAX_BYTES
 from summit_core.bus.room import make_room
 from summit_core.bus.streams import INGEST
@@ -127,72 +127,70 @@ async def test_a_killed_broker_comes_back_and_nothing_acknowledged_is_lost(nats_
         assert await bus.check() is None
 
 
+class Small:
+    """A stream that is soon full, and a reader that acknowledges all it is given."""
+
+    def __init__(self, bus: Bus, durable: str) -> None:
+        self.bus, self.durable, self.seen = bus, durable, list[int]()
+
+    async def shrink(self) -> None:
+        config = (await self.bus.jetstream.stream_info(INGEST)).config
+        await self.bus.jetstream.update_stream(replace(config, max_bytes=100_000))
+
+    async def send(self, most: int = 1_000) -> int:
+        """So many messages, or as many as there is room for; returns how many that were."""
+        sent = 0
+        with suppress(UnavailableError):
+            while sent < most:
+                await self.bus.publish("observations.report", bytes(1_000))
+                sent += 1
+        return sent
+
+    async def read(self, count: int) -> None:
+        async def handler(deliveries: list[Delivery]) -> None:
+            self.seen.extend(delivery.seq for delivery in deliveries)
+
+        health = HealthMonitor()
+        async with running(self.durable, lambda: consume(self.bus, INGEST, self.durable, handler, health), health):
+            await until(lambda: len(self.seen) == count)
+            async with asyncio.timeout(15):
+                while (await self.bus.jetstream.consumer_info(INGEST, self.durable)).num_ack_pending:  # noqa: ASYNC110  (as until)
+                    await asyncio.sleep(0.01)
+
+    async def first_kept(self) -> int:
+        """After room was made."""
+        await make_room(self.bus, INGEST, self.durable)
+        return (await self.bus.jetstream.stream_info(INGEST)).state.first_seq
+
+
 async def test_a_stream_that_refuses_when_full_makes_way_only_for_what_its_reader_has_finished(nats_url: str) -> None:
     async with connected(nats_url) as bus:
-        config = (await bus.jetstream.stream_info(INGEST)).config
-        await bus.jetstream.update_stream(replace(config, max_bytes=100_000))
-        health, seen, data = HealthMonitor(), list[int](), bytes(1_000)
-
-        async def handler(deliveries: list[Delivery]) -> None:
-            seen.extend(delivery.seq for delivery in deliveries)
-
-        async def fill() -> int:
-            sent = 0
-            with suppress(UnavailableError):
-                while True:
-                    await bus.publish("observations.report", data)
-                    sent += 1
-            return sent
-
-        filled = await fill()
-        await make_room(bus, INGEST, "worker")
-        with pytest.raises(UnavailableError):  # full, and nobody has worked on any of it
-            await bus.publish("observations.report", data)
-        async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health):
-            await until(lambda: len(seen) == filled)
-            async with asyncio.timeout(15):
-                while (await bus.jetstream.consumer_info(INGEST, "worker")).num_ack_pending:  # noqa: ASYNC110  (as until)
-                    await asyncio.sleep(0.01)
-        await make_room(bus, INGEST, "worker")
-        again = await fill()
+        small = Small(bus, "worker")
+        await small.shrink()
+        filled = await small.send()
+        assert await small.first_kept() == 1
+        assert await small.send(1) == 0, "full, and nobody has worked on any of it"
+        await small.read(filled)
+        await small.first_kept()
+        again = await small.send()
         assert filled // 2 - 2 <= again <= filled // 2 + 2
-        await make_room(bus, INGEST, "worker")  # only the rest of the first filling may go
-        assert (await bus.jetstream.stream_info(INGEST)).state.first_seq <= filled + 1
+        assert await small.first_kept() <= filled + 1, "only the rest of the first filling may go"
 
 
 async def test_room_is_made_only_behind_every_durable_until_the_stream_is_nearly_full(nats_url: str) -> None:
     """Further shards of fusion read the observations too; nobody names them to the one who makes room."""
     async with connected(nats_url) as bus:
-        config = (await bus.jetstream.stream_info(INGEST)).config
-        await bus.jetstream.update_stream(replace(config, max_bytes=100_000))
-        health, seen, data = HealthMonitor(), list[int](), bytes(1_000)
-
-        async def handler(deliveries: list[Delivery]) -> None:
-            seen.extend(delivery.seq for delivery in deliveries)
-
-        async def first_kept() -> int:
-            await make_room(bus, INGEST, "recorder")
-            return (await bus.jetstream.stream_info(INGEST)).state.first_seq
-
+        small = Small(bus, "recorder")
+        await small.shrink()
         quiet = ConsumerConfig(durable_name="elsewhere", filter_subjects=["observations.hotspot"])
         slow = ConsumerConfig(durable_name="shard-2", ack_policy=AckPolicy.ALL, filter_subjects=["observations.report"])
         for consumer in (quiet, slow):
             await bus.jetstream.add_consumer(INGEST, consumer)
-        for _ in range(70):
-            await bus.publish("observations.report", data)
-        async with running("recorder", lambda: consume(bus, INGEST, "recorder", handler, health), health):
-            await until(lambda: len(seen) == 70)
-            async with asyncio.timeout(15):
-                while (await bus.jetstream.consumer_info(INGEST, "recorder")).num_ack_pending:  # noqa: ASYNC110  (as until)
-                    await asyncio.sleep(0.01)
-            assert await first_kept() == 1, "shard-2 has seen nothing yet"
-            subscription = await bus.jetstream.pull_subscribe_bind("shard-2", stream=INGEST)
-            for message in await subscription.fetch(20):
-                await message.ack_sync()
-            assert await first_kept() == 21
-            with suppress(UnavailableError):
-                while True:
-                    await bus.publish("observations.report", data)
-            async with asyncio.timeout(15):
-                while await first_kept() == 21:  # noqa: ASYNC110  (as until)
-                    await asyncio.sleep(0.01)
+        await small.read(await small.send(70))
+        assert await small.first_kept() == 1, "shard-2 has seen nothing yet"
+        subscription = await bus.jetstream.pull_subscribe_bind("shard-2", stream=INGEST)
+        for message in await subscription.fetch(20):
+            await message.ack_sync()
+        assert await small.first_kept() == 21
+        await small.read(70 + await small.send())
+        assert await small.first_kept() > 21, "nearly full: the one who holds them elsewhere counts alone"

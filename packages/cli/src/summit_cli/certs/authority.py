@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from summit_cli.certs import issue
+from summit_cli.certs.folder import Folder
 from summit_cli.certs.issue import LEAF_LIFE, Kind, PrivateKey
 from summit_cli.certs.names import allows, alternative, permitted, text
 from summit_cli.state import write_private
@@ -47,10 +48,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Folder):
     """Open it with :meth:`open`, make it with :meth:`create`."""
-
-    folder: Path
 
     @classmethod
     def create(cls, folder: Path, permit: Iterable[str], now: datetime) -> "Authority":
@@ -79,10 +78,6 @@ class Authority:
         return cls(folder)
 
     @property
-    def root(self) -> Path:
-        return self.folder / "root.pem"
-
-    @property
     def services(self) -> Path:
         return self.folder / "services.pem"
 
@@ -93,12 +88,6 @@ class Authority:
     @property
     def revoked(self) -> Path:
         return self.folder / "revoked.pem"
-
-    def certificate(self, name: str) -> Path:
-        return self.folder / "issued" / f"{name}.pem"
-
-    def key(self, name: str) -> Path:
-        return self.folder / "issued" / f"{name}.key"
 
     def records(self) -> list[Record]:
         """All that were signed, in that order."""

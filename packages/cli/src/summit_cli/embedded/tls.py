@@ -5,11 +5,11 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from summit_core.security.context import TlsFiles
 
+from summit_cli.certs.folder import Folder
 from summit_cli.state import StateDir
 
 OPERATOR: Final = "operator"
@@ -20,20 +20,8 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
-    """Where the files of an installation are."""
-
-    folder: Path
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root.pem"
-
-    def certificate(self, name: str) -> Path:
-        return self.folder / "issued" / f"{name}.pem"
-
-    def key(self, name: str) -> Path:
-        return self.folder / "issued" / f"{name}.key"
+class Tls(Folder):
+    """The authority of an installation, as its programs use it."""
 
     def files(self, name: str) -> TlsFiles:
         """What a program called ``name`` shows and believes."""
