@@ -165,7 +165,7 @@ def test_a_caller_reads_a_new_key_by_itself(ours: Authority, tmp_path: Path) -> 
     before = context._seen  # type: ignore[attr-defined]  # what it has read, of which nothing is shown outside
     ours.renew("rekeyed", now(), new_key=True)
     context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="fabric")
-    assert context._seen != before  # type: ignore[attr-defined]
+    assert context._seen != before  # type: ignore[attr-defined]  # what it has read has no public name
 
 
 @pytest.fixture
