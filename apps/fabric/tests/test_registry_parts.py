@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from summit_core.audit.trail import Trail
 from summit_core.clock import ManualClock
 from summit_core.errors import MalformedError
-from summit_core.model import Credential, Denial, Link, Registration
+from summit_core.model import Credential, Denial, Link, Principal, Registration, Role
+from summit_core.security.broker import Rights, rights_of
+from summit_core.security.decision import Thing
 from summit_core.security.nkey import AccountKey
 from summit_core.security.token import digest, new_token
 from summit_fabric.registry.callout import Callout
@@ -23,7 +25,7 @@ from summit_fabric.registry.credentials import Credentials, Held
 from summit_fabric.registry.denied import Violation, beginning_of, read_on, violations
 from summit_fabric.registry.jwt import Issuer, read_request
 from summit_fabric.registry.links import Judgement, Sign, judge_link, through
-from summit_fabric.registry.rights import owner_of, rights_of
+from summit_fabric.registry.rights import Grants, owner_of
 from summit_fabric.registry.service import with_copies
 from summit_fabric.registry.store import Denied
 
@@ -41,20 +43,25 @@ class Table:
     async def credentials(self, ended_after: datetime, device: str | None = None) -> list[Held]:
         return [held for held in self.rows if device in {None, held.device}]
 
-    def issue(self, device: str, **ends: datetime) -> str:
+    def issue(self, device: str, *reach: Any, **ends: datetime) -> str:
         identifier, token = new_token()
         credential = Credential(id=identifier, issued_at=NOW, issued_by="ada", **ends)
-        self.rows.append(Held(credential, device, digest(token)))
+        self.rows.append(Held(credential, device, digest(token), *reach))
         return token
 
 
 # --- rights
 
 
+def rights_for(device: str, own: set[str]) -> Rights:
+    who = Principal(id="c", name=device, role=Role.DEVICE)
+    return rights_of(who, {key: Thing(voices=(key, device)) for key in own})
+
+
 @given(device=KEYS, behind=st.sets(KEYS, max_size=4), stranger=KEYS)
 def test_every_right_is_on_a_subject_of_its_own(device: str, behind: set[str], stranger: str) -> None:
-    rights = rights_of(device, behind)
     own = {device, *behind}
+    rights = rights_for(device, own)
     for subject in rights.publish:
         assert [part for part in subject.split(".") if part in own]
         assert ">" not in subject
@@ -62,7 +69,7 @@ def test_every_right_is_on_a_subject_of_its_own(device: str, behind: set[str], s
         assert subject == "$MQTT.sub.>" or subject.split(".")[1] in own
     if stranger not in own:
         assert f"tasks.{stranger}.dispatch" not in rights.subscribe
-        assert rights_of(device, own | {stranger}).digest != rights.digest
+        assert rights_for(device, own | {stranger}).digest != rights.digest
     assert owner_of(device) == owner_of(f"{device}/second") == device
 
 
@@ -77,8 +84,8 @@ async def test_a_credential_holds_for_its_device_and_its_time() -> None:
     assert not credentials.loaded.is_set()
     assert await credentials.refresh()
     assert not await credentials.refresh()
-    assert isinstance(credentials.verify("a", lasting), Credential)
-    assert isinstance(credentials.verify("a", short), Credential)
+    assert isinstance(credentials.verify("a", lasting), Held)
+    assert isinstance(credentials.verify("a", short), Held)
     assert credentials.next_end() == NOW + timedelta(seconds=5)
     assert credentials.verify("a", revoked) == "revoked"
     for wrong in (other, "", lasting[:-1], lasting + "0", lasting.upper(), "smt_x_y"):
@@ -147,11 +154,11 @@ def _request(password: str = "secret", **changed: Any) -> bytes:
 
 def test_an_answer_is_for_one_connection_at_one_server() -> None:
     issuer, request = Issuer(KEY.seed, "$G"), read_request(_request())
-    answer = _claims(issuer.allow(request, "a/1/2", rights_of("a"), now=NOW, until=NOW + timedelta(hours=1)))
+    answer = _claims(issuer.allow(request, "a/1/2", rights_for("a", {"a"}), now=NOW, until=NOW + timedelta(hours=1)))
     assert (answer["sub"], answer["aud"], answer["iss"]) == ("UUSER", "NSERVER", KEY.public)
     user = _claims(answer["nats"]["jwt"].encode())
     assert (user["sub"], user["aud"], user["name"], user["exp"]) == ("UUSER", "$G", "a/1/2", NOW.timestamp() + 3600)
-    assert user["nats"]["pub"]["allow"] == list(rights_of("a").publish)
+    assert user["nats"]["pub"]["allow"] == list(rights_for("a", {"a"}).publish)
     assert user["nats"]["allowed_connection_types"] == ["MQTT"]
     refused = _claims(issuer.refuse(request, "wrong", now=NOW))["nats"]
     assert (refused["error"], "jwt" in refused) == ("wrong", False)
@@ -169,6 +176,10 @@ class Registered:
     def changes(self, _: str) -> dict[str, None]:
         return {"a": None}
 
+    def get(self, _: str, key: str, __: type) -> tuple[Registration, int]:
+        words = {"kind": "source", "label": "", "by": "ada", "link": Link.NEVER}
+        return Registration(id=key, registered_at=NOW, updated_at=NOW, **words), 1
+
     def of(self, _: str) -> frozenset[str]:
         return frozenset()
 
@@ -177,12 +188,15 @@ async def test_without_a_system_account_no_connection_lasts_longer_than_it_may()
     table = Table()
     token = table.issue("a")
     soon = table.issue("a", expires_at=NOW + timedelta(minutes=5))
+    of_another, narrowed = table.issue("a", "north"), table.issue("a", "default", (), ("observe",))
     credentials = Credentials(table, ManualClock(NOW))
     await credentials.refresh()
     world: Any = Registered()
     bus: Any = None
     trail, issuer = Trail(bus, ManualClock(NOW)), Issuer(KEY.seed, "$G")
-    callout = Callout(bus, world, world, credentials, issuer, trail, ManualClock(NOW), timedelta(hours=1))
+    callout = Callout(
+        bus, world, Grants(world, world), credentials, issuer, trail, ManualClock(NOW), timedelta(hours=1)
+    )
     for password, lasts_s in ((token, 3600), (soon, 300)):
         answer = callout.answer(_request(password))
         assert answer is not None
@@ -192,6 +206,8 @@ async def test_without_a_system_account_no_connection_lasts_longer_than_it_may()
         ({"client_info": {"type": "nats", "mqtt_id": "a"}}, "not_mqtt"),
         ({"client_info": {"type": "mqtt", "mqtt_id": "b"}}, "client_id"),
         ({"connect_opts": {"user": "b", "pass": token}}, "wrong"),
+        ({"connect_opts": {"user": "a", "pass": of_another}}, "denied"),
+        ({"connect_opts": {"user": "a", "pass": narrowed}}, "denied"),
     ):
         answer = callout.answer(_request(token, **changed))
         assert answer is not None

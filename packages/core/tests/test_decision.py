@@ -106,6 +106,14 @@ def test_what_the_caller_is_told(thing: Thing, permission: Permission, error: ty
             require(who, permission, thing)
 
 
+@given(principals, st.lists(st.sampled_from(["a", "b", "c"]), max_size=2))
+def test_a_device_speaks_for_itself_and_others_for_what_is_theirs(principal: Principal, voices: list[str]) -> None:
+    ruling = decide(principal, Permission.OBSERVE, Thing(principal.owner, voices=tuple(voices)))
+    silent = principal.role is Role.DEVICE and principal.name not in voices
+    assert (ruling.reason is Reason.VOICE) is silent
+    assert ruling.allowed or silent or Permission.OBSERVE not in GRANTS[principal.role]
+
+
 def test_only_the_default_organisation_makes_others() -> None:
     ours = Principal(id="a", name="a", role=Role.ADMINISTRATOR)
     theirs = Principal(id="b", name="b", role=Role.ADMINISTRATOR, organisation="north")

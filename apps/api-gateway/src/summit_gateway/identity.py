@@ -10,7 +10,7 @@ from starlette.types import Scope as AsgiScope
 from summit_core.clock import Clock
 from summit_core.errors import ForbiddenError, InternalError, SummitError, UnauthenticatedError
 from summit_core.model import Principal
-from summit_core.security.decision import Scope
+from summit_core.security.decision import Scope, sight
 from summit_core.security.service_key import bearer
 from summit_core.security.token import PREFIX as KEY
 
@@ -137,8 +137,8 @@ def may_stay_of(connection: HTTPConnection) -> Callable[[], bool]:
 
 
 def scope_of(connection: HTTPConnection) -> Scope:
-    """What there is for the caller; only behind the guard."""
-    return Scope.of(principal_of(connection))
+    """What there is to see for the caller; only behind the guard."""
+    return sight(principal_of(connection))
 
 
 def refusal_of(connection: HTTPConnection) -> SummitError | None:

@@ -18,6 +18,8 @@ from summit_core.errors import ErrorCode, InputError
 from summit_core.ids import derived_id, new_id
 from summit_core.model import AnyObservation, DeadLetter, Principal, Role
 from summit_core.observability.metrics import RECEIVED, REJECTED
+from summit_core.security.decision import Reason, Thing, decide
+from summit_core.security.permissions import Permission
 
 DOOR: Final = "http"
 SUBJECT: Final = "POST /v1/observations"
@@ -144,7 +146,8 @@ def _halved(observations: list[AnyObservation]) -> Iterator[Outgoing]:
 
 
 def _check_source(observation: AnyObservation, principal: Principal) -> None:
-    if principal.role is Role.DEVICE and observation.source != principal.name:
+    thing = Thing(principal.owner, voices=(observation.source,))  # whose the source is, the owners are asked
+    if decide(principal, Permission.OBSERVE, thing).reason is Reason.VOICE:
         raise InputError(
             f"source is {observation.source!r} but the key is of {principal.name!r}; a device writes only as itself",
             code=ErrorCode.SOURCE_MISMATCH,

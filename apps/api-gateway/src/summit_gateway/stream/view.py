@@ -7,7 +7,7 @@ from typing import Any
 
 from summit_core import wire
 from summit_core.model import WORLD_TYPES, WorldType
-from summit_core.security.decision import DEFAULT_SCOPE, Scope
+from summit_core.security.decision import DEFAULT_SCOPE, Scope, Thing
 
 from summit_gateway.stream.filter import EVERYTHING, Filter, Test, conditions
 from summit_gateway.stream.frames import Frame
@@ -48,7 +48,7 @@ class View:
         before, after = step.before, step.after
         if not self.filter.admits(step.key):
             return None
-        was = step.unknown and step.owner == self.scope.owner if before is None else self._passes(before)
+        was = step.unknown and self.scope.holds(Thing(step.owner)) if before is None else self._passes(before)
         if after is None or not self._passes(after):
             reason = "filtered" if after is not None else step.reason
             return Frame(self, step.seq, step.key, "leave", True, None, reason) if was else None
@@ -73,7 +73,7 @@ class View:
         return wire.encode(frame).decode()
 
     def _passes(self, version: Version) -> bool:
-        if version.owner != self.scope.owner or (self.scope.areas and not self.scope.reaches(version.bounds)):
+        if not self.scope.holds(version):
             return False
         for test in self._tests[version.key[0]]:  # noqa: SIM110  (hot: a generator would cost more than most tests)
             if not test(version):

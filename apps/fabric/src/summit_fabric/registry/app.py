@@ -18,7 +18,7 @@ from summit_fabric.registry import callout, connections, denied, links, service,
 from summit_fabric.registry.behind import Behind
 from summit_fabric.registry.credentials import Credentials
 from summit_fabric.registry.jwt import Issuer
-from summit_fabric.registry.rights import rights_of
+from summit_fabric.registry.rights import Grants
 from summit_fabric.registry.store import RegistryStore
 from summit_fabric.registry.writer import RegistrationWriter
 from summit_fabric.settings import FabricSettings
@@ -41,7 +41,7 @@ def build_registry(
 ) -> tuple[service.RegistryService, Loops]:
     """The registry and its loops. Call it before the mirror runs."""
     behind, store = Behind(mirror), RegistryStore(pool)
-    credentials = Credentials(store, clock)
+    credentials, grants = Credentials(store, clock), Grants(mirror, behind)
     writer = RegistrationWriter(mirror, WorldWriter(bus, OWNER), OWNER, clock)
     registry = service.RegistryService(mirror, behind, writer, store, credentials, clock)
     watch = links.Links(mirror, behind, writer, heard, clock)
@@ -58,11 +58,11 @@ def build_registry(
     if settings.nats_issuer_seed is not None:
         issuer = Issuer(settings.nats_issuer_seed.get_secret_value(), settings.nats_device_account)
         longest = None if settings.nats_system_url is not None else LONGEST_UNWATCHED
-        answers = callout.Callout(bus, mirror, behind, credentials, issuer, trail, clock, longest)
+        answers = callout.Callout(bus, mirror, grants, credentials, issuer, trail, clock, longest)
         loops[callout.LOOP] = lambda: answers.run(health)
     if settings.nats_system_url is not None:
         system = connections.Connections(settings.nats_system_url.get_secret_value(), OWNER, client_context(settings))
-        ending = sweep.Sweep(system, mirror, credentials, lambda key: rights_of(key, behind.of(key)), clock)
+        ending = sweep.Sweep(system, mirror, credentials, grants, clock)
         registry.changed = ending.wake
         loops[sweep.LOOP] = lambda: ending.run(health)
     if settings.nats_log_file is not None:

@@ -18,11 +18,11 @@ from summit_core.clock import Clock
 from summit_core.errors import MalformedError
 from summit_core.ids import new_id
 from summit_core.observability.health import HealthMonitor
+from summit_core.security.broker import Rights
 
-from summit_fabric.registry.behind import Behind
 from summit_fabric.registry.credentials import Credentials
 from summit_fabric.registry.jwt import Issuer, Request, read_request
-from summit_fabric.registry.rights import Rights, owner_of, rights_of
+from summit_fabric.registry.rights import Grants, owner_of
 
 SUBJECT: Final = "$SYS.REQ.USER.AUTH"
 LOOP: Final = "fabric-callout"
@@ -35,14 +35,14 @@ class Callout:
     """``longest``: how long a connection may last, where nobody could end one (no system account).
 
     The outcomes are ``allowed``, ``wrong``, ``revoked``, ``expired``, ``unregistered``, ``client_id`` (another's),
-    ``not_mqtt`` and ``malformed``.
+    ``not_mqtt``, ``denied`` (no right to anything) and ``malformed``.
     """
 
     def __init__(
         self,
         bus: Bus,
         mirror: Mirror,
-        behind: Behind,
+        grants: Grants,
         credentials: Credentials,
         issuer: Issuer,
         trail: Trail,
@@ -51,7 +51,7 @@ class Callout:
     ) -> None:
         self._bus = bus
         self._mirror = mirror
-        self._behind = behind
+        self._grants = grants
         self._credentials = credentials
         self._issuer = issuer
         self._trail = trail
@@ -120,25 +120,23 @@ class Callout:
 
     def _judge(self, request: Request) -> tuple[str, bytes]:
         now, device = self._clock.now(), request.connect_opts.user
-        credential = self._credentials.verify(device, request.connect_opts.password)
-        refusal = credential if isinstance(credential, str) else self._objection(request)
-        if refusal is not None or isinstance(credential, str):
+        held = self._credentials.verify(device, request.connect_opts.password)
+        refusal = held if isinstance(held, str) else self._objection(request, rights := self._grants.of(held))
+        if refusal is not None or isinstance(held, str):
             return str(refusal), self._issuer.refuse(request, f"refused: {refusal}", now=now)
-        rights, ends = self.rights(device), credential.expires_at
+        ends = held.credential.expires_at
         if self._longest is not None:
             ends = min(ends or now + self._longest, now + self._longest)
-        name = f"{device}/{credential.id}/{rights.digest}"
+        name = f"{device}/{held.credential.id}/{rights.digest}"
         return "allowed", self._issuer.allow(request, name, rights, now=now, until=ends)
 
-    def _objection(self, request: Request) -> str | None:
+    def _objection(self, request: Request, rights: Rights) -> str | None:
         """What stands against one whose credential is right."""
         device = request.connect_opts.user
         if request.client_info.type != "mqtt":
             return "not_mqtt"
         if device not in self._mirror.changes("registrations"):
             return "unregistered"
-        return None if owner_of(request.client_info.mqtt_id) == device else "client_id"
-
-    def rights(self, device: str) -> Rights:
-        """What a device may do now."""
-        return rights_of(device, self._behind.of(device))
+        if owner_of(request.client_info.mqtt_id) != device:
+            return "client_id"
+        return None if rights.publish else "denied"

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 from summit_core.clock import Clock
-from summit_core.model import Credential
+from summit_core.model import DEFAULT_ORGANISATION, Credential, Principal, Role
+from summit_core.model.common import Box
 from summit_core.security.token import id_of, is_right
 
 REMEMBERED: Final = timedelta(days=7)
@@ -14,11 +15,26 @@ REMEMBERED: Final = timedelta(days=7)
 
 
 class Held(NamedTuple):
-    """A credential, the device it is of, and the SHA-256 of its token."""
+    """A credential, the device it is of, the SHA-256 of its token, and how far it reaches."""
 
     credential: Credential
     device: str
     hash: bytes
+    organisation: str = DEFAULT_ORGANISATION
+    areas: tuple[Box, ...] = ()
+    scopes: tuple[str, ...] | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """Who shows it, as the gateway knows him too."""
+        return Principal(
+            id=self.credential.id,
+            name=self.device,
+            role=Role.DEVICE,
+            organisation=self.organisation,
+            areas=self.areas,
+            scopes=self.scopes,
+        )
 
 
 class Rows(Protocol):
@@ -61,7 +77,7 @@ class Credentials:
             others = {key: held for key, held in self._known.items() if held.device != device}
             self._known = others | {held.credential.id: held for held in found}
 
-    def verify(self, device: str, token: str) -> Credential | str:
+    def verify(self, device: str, token: str) -> Held | str:
         """The credential that opens the door for this device, or why it stays shut. An unknown id, a wrong secret and
         another's credential take the same time and look the same from outside."""
         held = self._known.get(id_of(token) or "")
@@ -71,13 +87,17 @@ class Credentials:
         end = end_of(held.credential)
         if end is not None and end <= self._clock.now():
             return "revoked" if held.credential.revoked_at else "expired"
-        return held.credential
+        return held
 
     def is_good(self, identifier: str) -> bool:
         """Whether a credential holds now."""
+        return self.good(identifier) is not None
+
+    def good(self, identifier: str) -> Held | None:
+        """The credential of an id, if it holds now."""
         held = self._known.get(identifier)
         end = end_of(held.credential) if held else None
-        return held is not None and (end is None or end > self._clock.now())
+        return held if end is None or end > self._clock.now() else None
 
     def by_device(self) -> dict[str, tuple[Credential, ...]]:
         """What is shown of each device's, oldest first."""

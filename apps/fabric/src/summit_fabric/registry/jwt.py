@@ -13,9 +13,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 from summit_core.errors import MalformedError
+from summit_core.security.broker import Rights
 from summit_core.security.nkey import AccountKey
-
-from summit_fabric.registry.rights import Rights
 
 MAX_BYTES: Final = 64 * 1024
 _HEADER: Final = {"typ": "JWT", "alg": "ed25519-nkey"}
@@ -80,8 +79,8 @@ class Issuer:
             "aud": self._account,
             "name": name,
             "nats": {
-                "pub": {"allow": rights.publish},
-                "sub": {"allow": rights.subscribe},
+                "pub": _only(rights.publish),
+                "sub": _only(rights.subscribe),
                 "allowed_connection_types": ["MQTT"],
                 "subs": -1,
                 "data": -1,
@@ -106,6 +105,11 @@ class Issuer:
         identifier = base64.b32encode(hashlib.sha256(msgspec.json.encode(whole)).digest()).rstrip(b"=").decode()
         signed = _part(_HEADER) + b"." + _part(whole | {"jti": identifier})
         return signed + b"." + _unpadded(self._key.sign(signed))
+
+
+def _only(subjects: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """To the broker an empty list of what is allowed is no limit."""
+    return {"allow": subjects} if subjects else {"deny": (">",)}
 
 
 def _part(value: dict[str, Any]) -> bytes:

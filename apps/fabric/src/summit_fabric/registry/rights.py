@@ -1,35 +1,29 @@
-"""What a registered thing may do on the broker: speak as itself and for what stands behind it, and hear its tasks.
+"""What each registered thing may do on the broker now: the core's decision, of what the registry knows."""
 
-Pure. An id (``Key``) holds no dot, no slash and no wildcard, so it can be no more than one part of a subject.
-"""
+from summit_core.bus import Mirror
+from summit_core.model import Registration
+from summit_core.security.broker import Rights, rights_of
+from summit_core.security.decision import Thing
 
-import hashlib
-from collections.abc import Iterable
-from typing import NamedTuple
-
-DELIVERIES = "$MQTT.sub.>"
-"""Where the broker delivers QoS 1 and 2; it lets no client name it in a subscription of its own."""
+from summit_fabric.registry.behind import Behind
+from summit_fabric.registry.credentials import Held
 
 
-class Rights(NamedTuple):
-    """Subjects that it may publish on and subscribe to."""
+class Grants:
+    """A device speaks for itself and for what is registered behind it, where that is its organisation's."""
 
-    publish: tuple[str, ...]
-    subscribe: tuple[str, ...]
+    def __init__(self, mirror: Mirror, behind: Behind) -> None:
+        self._mirror = mirror
+        self._behind = behind
 
-    @property
-    def digest(self) -> str:
-        """Eight characters that change with the rights."""
-        return hashlib.sha256("\n".join((*self.publish, "", *self.subscribe)).encode()).hexdigest()[:8]
-
-
-def rights_of(device: str, behind: Iterable[str] = ()) -> Rights:
-    """``behind``: what speaks through this device, if it is a node."""
-    publish, subscribe = [], [DELIVERIES]
-    for one in (device, *sorted(behind)):
-        publish += [f"observations.*.{one}", f"devices.{one}.telemetry", f"devices.{one}.status", f"tasks.{one}.status"]
-        subscribe.append(f"tasks.{one}.dispatch")
-    return Rights(tuple(publish), tuple(subscribe))
+    def of(self, held: Held) -> Rights:
+        """Of who shows this credential; none where it was made by another organisation than its device's."""
+        found = (
+            self._mirror.get("registrations", key, Registration) for key in (held.device, *self._behind.of(held.device))
+        )
+        registered = (one[0] for one in found if one is not None)
+        things = {one.id: Thing(one.organisation, None, tuple(filter(None, (one.id, one.node)))) for one in registered}
+        return rights_of(held.principal, things)
 
 
 def owner_of(client_id: str) -> str:

@@ -182,8 +182,8 @@ class RegistryService:
             raise InputError("expires_at: lies in the past", field="expires_at")
         identifier, token = new_token()
         credential = Credential(id=identifier, issued_at=now, issued_by=by.name, expires_at=expires_at)
-        held = Held(credential, device, digest(token))
-        await self._store.issue(held, others_end_at=others_end_at, organisation=by.organisation)
+        held = Held(credential, device, digest(token), by.organisation)
+        await self._store.issue(held, others_end_at=others_end_at)
         await self._credentials.refresh_one(device)
         log.info("credential issued", id=device, credential=identifier, by=by.id)
         return credential, token

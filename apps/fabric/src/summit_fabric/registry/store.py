@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import asyncpg
 from msgspec import Struct
-from summit_core.model import DEFAULT_ORGANISATION, Credential, Denial, Role
+from summit_core.model import Credential, Denial, Role
 from summit_core.store import Pool
 
 from summit_fabric.registry.credentials import Held
@@ -34,16 +34,14 @@ class RegistryStore:
 
     async def credentials(self, ended_after: datetime, device: str | None = None) -> list[Held]:
         rows = await self._pool.fetch(
-            "SELECT id, name, hash, created_at, created_by, expires_at, revoked_at FROM api_keys"
-            " WHERE role = $1 AND ($2::text IS NULL OR name = $2)"
+            "SELECT id, name, hash, organisation, areas, scopes, created_at, created_by, expires_at, revoked_at"
+            " FROM api_keys WHERE role = $1 AND ($2::text IS NULL OR name = $2)"
             " AND COALESCE(LEAST(revoked_at, expires_at), 'infinity') > $3",
             *(str(Role.DEVICE), device, ended_after),
         )
-        return [Held(_credential(row), row["name"], bytes(row["hash"])) for row in rows]
+        return [_held(row) for row in rows]
 
-    async def issue(
-        self, held: Held, *, others_end_at: datetime | None = None, organisation: str = DEFAULT_ORGANISATION
-    ) -> None:
+    async def issue(self, held: Held, *, others_end_at: datetime | None = None) -> None:
         """Add a credential; the others of its device end at ``others_end_at``, unless they end before."""
         one = held.credential
         async with self._pool.acquire() as connection, connection.transaction():
@@ -57,7 +55,7 @@ class RegistryStore:
                 "INSERT INTO api_keys (id, name, role, hash, created_at, created_by, expires_at, organisation)"
                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 *(one.id, held.device, str(Role.DEVICE), held.hash, one.issued_at, one.issued_by, one.expires_at),
-                organisation,
+                held.organisation,
             )
 
     async def is_of_another(self, source: str, owner: str | None) -> bool:
@@ -99,6 +97,12 @@ class RegistryStore:
                 " ON CONFLICT (path) DO UPDATE SET inode = $2, position = $3",
                 *(path, place.inode, place.position),
             )
+
+
+def _held(row: asyncpg.Record) -> Held:
+    areas, scopes = tuple(tuple(area) for area in row["areas"]), row["scopes"]
+    reach = (row["organisation"], areas, None if scopes is None else tuple(scopes))
+    return Held(_credential(row), row["name"], bytes(row["hash"]), *reach)
 
 
 def _credential(row: asyncpg.Record) -> Credential:

@@ -4,7 +4,6 @@ The broker itself ends a connection whose credential has an end when it connects
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,7 +14,7 @@ from summit_core.observability.health import HealthMonitor
 
 from summit_fabric.registry.connections import Connected, Connections
 from summit_fabric.registry.credentials import Credentials
-from summit_fabric.registry.rights import Rights
+from summit_fabric.registry.rights import Grants
 
 LOOP: Final = "fabric-sweep"
 EVERY: Final = timedelta(seconds=60)
@@ -33,13 +32,13 @@ class Sweep:
         connections: Connections,
         mirror: Mirror,
         credentials: Credentials,
-        rights: Callable[[str], Rights],
+        grants: Grants,
         clock: Clock,
     ) -> None:
         self._connections = connections
         self._mirror = mirror
         self._credentials = credentials
-        self._rights = rights
+        self._grants = grants
         self._clock = clock
         self._woken = asyncio.Event()
 
@@ -75,8 +74,7 @@ class Sweep:
         return len(wrong)
 
     def may_stay(self, one: Connected) -> bool:
-        return (
-            one.device in self._mirror.changes("registrations")
-            and self._credentials.is_good(one.credential)
-            and one.rights == self._rights(one.device).digest
-        )
+        if one.device not in self._mirror.changes("registrations"):
+            return False
+        held = self._credentials.good(one.credential)
+        return held is not None and one.rights == self._grants.of(held).digest

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from summit_core.security.broker import shared_rights
 
 from summit_cli.embedded.secrets import Secrets
 from summit_cli.embedded.tls import OPERATOR, Tls
@@ -70,11 +71,8 @@ _SHARED_DEVICE = """\
       user: "{device_user}", password: {device_password}
       allowed_connection_types: ["MQTT"]
       permissions: {{
-        publish: {{ allow: [
-          "observations.*", "observations.*.*", "devices.*.telemetry", "devices.*.status", "tasks.*.status"
-        ] }}
-        # $MQTT.sub.>: the delivery subjects of QoS 1 and 2 subscriptions
-        subscribe: {{ allow: ["tasks.*.dispatch", "$MQTT.sub.>"] }}
+        publish: {{ allow: {publish} }}
+        subscribe: {{ allow: {subscribe} }}
       }}
     }}
 """
@@ -112,7 +110,9 @@ class Nats:
     def program(self) -> Program:
         """Writes the configuration (mode 0600: it holds the passwords) and says how to start the server."""
         config = self.state.nats / "server.conf"
-        shared = _SHARED_DEVICE.format(device_user=DEVICE_USER, device_password=json.dumps(self.secrets.mqtt_device))
+        rights = {name: json.dumps(subjects) for name, subjects in shared_rights()._asdict().items()}
+        password = json.dumps(self.secrets.mqtt_device)
+        shared = _SHARED_DEVICE.format(device_user=DEVICE_USER, device_password=password, **rights)
         static = [SERVICE_USER, SYSTEM_USER, *([DEVICE_USER] if self.shared_device else [])]
         text = _CONFIG.format(
             port=self.port,

@@ -6,10 +6,10 @@ no such thing, exactly as if there were none.
 """
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from summit_core.errors import ForbiddenError, NotFoundError
-from summit_core.model import DEFAULT_ORGANISATION, Principal
+from summit_core.model import DEFAULT_ORGANISATION, Principal, Role
 from summit_core.model.common import Box
 from summit_core.security.permissions import GRANTS, Permission
 from summit_core.security.places import bounds, overlap, within
@@ -29,14 +29,27 @@ class Reason(StrEnum):
     AREA = "area"
     REACH = "reach"
     """He sees it, but it reaches beyond his areas, so he may not change it."""
+    VOICE = "voice"
+    """A device speaks for itself and for what stands behind it, and for nobody else."""
     GRANTED = "granted"
 
 
+class Placed(Protocol):
+    """What belongs to somebody and is somewhere. ``bounds`` is asked only for callers who have areas."""
+
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def bounds(self) -> Box | None: ...
+
+
 class Thing(NamedTuple):
-    """What is acted on: whose it is (None: the default organisation's), and its bounds (None: it has no place)."""
+    """What is acted on: whose it is (None: the default organisation's), its bounds (None: it has no place), and the
+    devices that may speak for it (None: it is nothing that speaks)."""
 
     owner: str | None = None
     bounds: Box | None = None
+    voices: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, thing: object) -> "Thing":
@@ -56,9 +69,9 @@ class Scope(NamedTuple):
     def of(cls, principal: Principal) -> "Scope":
         return cls(principal.owner, principal.areas)
 
-    def holds(self, thing: Thing) -> bool:
+    def holds(self, thing: Placed) -> bool:
         """Whether the thing exists for the caller."""
-        return thing.owner == self.owner and self.reaches(thing.bounds)
+        return thing.owner == self.owner and (not self.areas or self.reaches(thing.bounds))
 
     def reaches(self, place: Box | None) -> bool:
         """Whether a place is in sight; what has none is the whole organisation's."""
@@ -100,13 +113,19 @@ def decide(principal: Principal, permission: Permission, thing: Thing | None = N
     if thing is None:
         return _GRANTED
     scope = Scope.of(principal)
-    if thing.owner != scope.owner:
-        return Ruling(Reason.ORGANISATION, "there is no such thing")
-    if not scope.reaches(thing.bounds):
-        return Ruling(Reason.AREA, "there is no such thing")
+    if not scope.holds(thing):
+        return Ruling(Reason.AREA if thing.owner == scope.owner else Reason.ORGANISATION, "there is no such thing")
     if permission is not Permission.READ and not scope.contains(thing.bounds):
         return Ruling(Reason.REACH, "it reaches beyond your areas; ask somebody who is responsible for all of it")
+    if principal.role is Role.DEVICE and thing.voices is not None and principal.name not in thing.voices:
+        return Ruling(Reason.VOICE, "a device writes only as itself, and for what speaks through it")
     return _GRANTED
+
+
+def sight(principal: Principal) -> Scope:
+    """What there is to see for the caller. Raises :class:`ForbiddenError` for one who may see nothing."""
+    require(principal, Permission.READ)
+    return Scope.of(principal)
 
 
 def require(principal: Principal, permission: Permission, thing: object = None, *, called: str = "") -> None:

@@ -14,6 +14,8 @@ class Permission(StrEnum):
     """Acknowledge alerts, move incidents."""
     APPROVE = "approve"
     """Decide on proposed tasks."""
+    CONNECT = "connect"
+    """Hold a connection to the broker: hear one's tasks, say what becomes of them and of the link."""
     ADMINISTER = "administer"
     """Make and revoke keys."""
     ORGANISE = "organise"
@@ -25,7 +27,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({_P.READ}),
     Role.OPERATOR: frozenset({_P.READ, _P.OBSERVE, _P.OPERATE}),
     Role.COMMANDER: frozenset({_P.READ, _P.OBSERVE, _P.OPERATE, _P.APPROVE}),
-    Role.ADMINISTRATOR: frozenset(_P),
-    Role.DEVICE: frozenset({_P.OBSERVE}),
+    Role.ADMINISTRATOR: frozenset(_P) - {_P.CONNECT},
+    Role.DEVICE: frozenset({_P.OBSERVE, _P.CONNECT}),
     Role.SERVICE: frozenset({_P.READ, _P.OBSERVE}),
 }
