@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run secrets secrets-document readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits \
+.PHONY: help setup run secrets secrets-document readiness stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits bench-audit \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -150,6 +150,9 @@ bench-stream: setup ## What the stream costs per change and per delivered frame,
 
 bench-limits: setup ## What the limits add to a request, beside none
 	$(BIN)/python bench/limits.py $(ARGS)
+
+bench-audit: setup ## Records of the audit a second through the whole system, and what tampering with it escapes
+	$(BIN)/python bench/audit.py $(ARGS)
 
 bench-cold: ## From a clean clone with empty caches to "ready", and again warm
 	@scripts/bench_cold.sh

@@ -4,11 +4,15 @@ import asyncio
 import time
 from itertools import pairwise
 
-from summit_core.bus import Bus, Delivery, consume
+from summit_core.bus import Bus, Delivery, Outgoing, consume
 from summit_core.bus.streams import INGEST
 from summit_core.observability.health import HealthMonitor
 
 GATHER_S = 0.2
+
+
+def _numbered(first: int, end: int) -> list[Outgoing]:
+    return [Outgoing("observations.report", b"%d" % number) for number in range(first, end)]
 
 
 async def test_the_first_comes_at_once_and_the_others_together(nats_url: str) -> None:
@@ -34,13 +38,18 @@ async def test_the_first_comes_at_once_and_the_others_together(nats_url: str) ->
         await bus.publish("observations.report", b"0")
         await until(1)
         assert batches[0][0] - sent_at < GATHER_S
-        await bus.publish_many([("observations.report", b"%d" % number, None) for number in range(1, 1200)])
-        await until(1200)
-        assert [data for _, batch in batches for data in batch] == [b"%d" % number for number in range(1200)]
+        await bus.publish_many(_numbered(1, 400))
+        await until(400)
         for (before, _), (after, _) in pairwise(batches):
             assert after - before > 0.95 * GATHER_S, "after each batch the next messages are let gather"
+        waited = len(batches)
+        await bus.publish_many(_numbered(400, 3000))
+        await until(3000)
+        behind = [after - before for (before, _), (after, _) in pairwise(batches[waited:])]
+        assert min(behind) < 0.95 * GATHER_S, "who is a whole batch behind waits for nothing"
+        assert [data for _, batch in batches for data in batch] == [b"%d" % number for number in range(3000)]
         await bus.publish("observations.report", b"last")  # it goes on after it has found nothing more
-        await until(1201)
+        await until(3001)
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)

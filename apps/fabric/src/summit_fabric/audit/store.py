@@ -22,11 +22,25 @@ _TAKE_ROLE: Final = (
     " WHERE rolname = 'summit_audit' AND pg_has_role(oid, 'MEMBER')"
 )
 _LAST: Final = (
-    "SELECT DISTINCT ON (organisation) organisation, seq, hash FROM audit_log"
-    " WHERE organisation = ANY($1) ORDER BY organisation, seq DESC"
+    "SELECT organisation, seq, hash FROM unnest($1::text[]) AS organisation CROSS JOIN LATERAL"
+    " (SELECT seq, hash FROM audit_log AS l WHERE l.organisation = organisation.organisation ORDER BY seq DESC LIMIT 1)"
+    " AS last"
 )
+"""One step down the index for each: DISTINCT ON would read every record of the chain, at every batch."""
 _UNANSWERED: Final = "(outcome <> 'intended' OR NOT EXISTS (SELECT FROM audit_log AS o WHERE o.intent = l.id))"
 """An intention whose outcome is known is not shown beside it."""
+
+
+def _each(table: str) -> str:
+    """The organisations of a table, each found by a step down its key, however many rows it has."""
+    least = f"SELECT min(organisation) FROM {table}"
+    return (
+        f"(WITH RECURSIVE each AS (({least}) UNION ALL SELECT ({least} WHERE organisation > min) FROM each"
+        " WHERE min IS NOT NULL) SELECT min AS organisation FROM each WHERE min IS NOT NULL)"
+    )
+
+
+_ORGANISATIONS: Final = f"{_each('audit_log')} UNION {_each('audit_heads')} ORDER BY 1"
 
 
 class AuditFilter(Struct, frozen=True, kw_only=True):
@@ -75,9 +89,7 @@ class AuditStore:
         return (row["seq"], row["hash"]) if row else (0, GENESIS)
 
     async def organisations(self) -> list[str]:
-        rows = await self._pool.fetch(
-            "SELECT DISTINCT organisation FROM audit_log UNION SELECT DISTINCT organisation FROM audit_heads ORDER BY 1"
-        )
+        rows = await self._pool.fetch(_ORGANISATIONS)
         return [row["organisation"] for row in rows]
 
     async def last(self, organisation: str) -> tuple[int, str]:

@@ -15,6 +15,9 @@ import msgspec
 GENESIS: Final = "0" * 64
 canonical = msgspec.json.Encoder(order="sorted").encode
 decode = msgspec.json.Decoder(dict[str, Any]).decode
+_MARK, _NAME = b"\0", b'"hash":'
+_PLACE = msgspec.Raw(_MARK)
+"""Where the hash comes into a record that is encoded once: a byte that JSON never has. ``prev`` always follows it."""
 Kind = Literal["changed", "removed", "inserted", "reordered", "truncated", "forged"]
 
 
@@ -37,9 +40,10 @@ class Broken(Exception):  # noqa: N818  (what it is, not that something went wro
 
 def link(content: dict[str, Any], seq: int, prev: str) -> Link:
     """The record with its place; what it says of that itself counts for nothing."""
-    placed = {name: value for name, value in content.items() if name != "hash"} | {"seq": seq, "prev": prev}
-    own = hashlib.sha256(canonical(placed)).hexdigest()
-    return Link(seq, own, canonical(placed | {"hash": own}))
+    encoded = canonical({**content, "seq": seq, "prev": prev, "hash": _PLACE})
+    before, _, after = encoded.partition(_MARK)
+    own = hashlib.sha256(before[: -len(_NAME)] + after[1:]).hexdigest()
+    return Link(seq, own, b'%b"%b"%b' % (before, own.encode(), after))
 
 
 class Walk:

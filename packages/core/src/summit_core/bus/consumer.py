@@ -164,7 +164,8 @@ async def pull(
                 requests.renew()  # before the handler works, so that the next messages come meanwhile
             yield deliveries
             if gather_s:
-                await asyncio.sleep(gather_s if deliveries else 0.0)
+                behind = bool(deliveries) and deliveries[-1].pending >= batch  # as much as can be has gathered already
+                await asyncio.sleep(gather_s if deliveries and not behind else 0.0)
                 requests.renew()
             elif len(deliveries) > MANY:
                 await asyncio.sleep(DENSE_S)
