@@ -3,7 +3,8 @@
 Records go as the product writes them: ``Trail`` to the stream AUDIT, fabric from there to PostgreSQL, chained and
 committed, the head signed. A round begins with the first record sent and ends when the last one is visible to another
 transaction. Processor time is that of every process of the system (broker, database, five services, supervisor) and of
-the writer. Then the export of one chain is damaged in each of five ways, and ``summit audit verify`` must find it.
+the writer. By it the bar holds on one core, by the clock where nobody else has the cores (there it is a target).
+The export of a chain is damaged in each of five ways, and what ``summit audit verify`` does must find each.
 
     python bench/audit.py [--records 40000] [--rounds 5] [--attacks 200]
 """
@@ -39,8 +40,9 @@ VICTIM, ATTACKED = "attacked", 500
 """The organisation whose chain is damaged, and how many records it has."""
 THERE = "SELECT true FROM audit_log WHERE id = $1"
 WAIT_S = 120.0
+RATE = Bar("per_s", 10_000, 10**7)
 BARS = (
-    Bar("per_s", 10_000, 10**7),
+    Bar("per_cpu_s", 10_000, 10**7),
     *(Bar(f"tampering.{kind}.escaped", 0, 0) for kind in ("flipped", "removed", "inserted", "reordered", "made_anew")),
     *(Bar(f"tampering.{kind}.named", 1, 1) for kind in ("removed", "inserted", "reordered", "made_anew")),
 )
@@ -207,7 +209,10 @@ def main() -> int:
     parser.add_argument("--attacks", type=int, default=200)
     asked, facts = parser.parse_args(), machine()
     found = uvloop.run(judged(asked.records, asked.rounds, asked.attacks))
-    return finish("audit", {"machine": facts, "records": asked.records, "rounds": asked.rounds, **found}, BARS, TARGETS)
+    result = {"machine": facts, "records": asked.records, "rounds": asked.rounds, **found}
+    if facts["load_at_start"] <= facts["cores"]:
+        return finish("audit", result, (RATE, *BARS), TARGETS)
+    return finish("audit", result, BARS, (RATE, *TARGETS))  # others had the cores: then the time by the clock is theirs
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import aiohttp
 import pytest
 from gateway_harness import Gateway, running
 from pydantic import SecretStr
+from summit_core.http import middleware
+from summit_core.observability.metrics import HTTP_REQUESTS
 from summit_gateway.access import ACCESS
 from summit_gateway.limits.rules import NEVER_THROTTLED
 from summit_gateway.limits.settings import Limits
@@ -62,6 +64,28 @@ async def test_one_more_than_allowed_is_told_when_to_come_again(settings: Gatewa
         assert 1 <= int(last.headers["Retry-After"]) <= 120
         assert last.headers["RateLimit-Policy"] == '"public";q=7;w=60'
         assert (await gateway.get("/v1/entities"))[0] == 200, "an administrator pays for a viewer"
+
+
+def routes_of_429(page: str) -> set[str]:
+    return set(re.findall(r'http_requests_total\{[^}]*route="([^"]+)"[^}]*status="429"', page))
+
+
+async def test_a_refusal_is_counted_at_its_route(settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And under no more names than there are routes, whatever is asked for."""
+
+    async def refused_at() -> set[str]:
+        HTTP_REQUESTS.clear()
+        async with limited(settings, public="1/60") as gateway:
+            viewer = await gateway.key("viewer")
+            paths = [f"/v1/entities/thing-{number}" for number in range(4)] + ["/v1/tracks", "/v1/nothing/at/all"]
+            answers = [await ask(gateway, path, viewer) for path in paths]
+            assert [one.status for one in answers[1:]] == [429] * 5
+            return routes_of_429(await (await ask(gateway, "/metrics")).text())
+
+    assert await refused_at() == {"/v1/entities/{id}", "/v1/tracks", "unmatched"}
+    router_only = lambda scope: getattr(scope.get("route"), "path", "unmatched")  # noqa: E731
+    monkeypatch.setattr(middleware, "template_of", router_only)  # planted: what never comes to the router has no name
+    assert await refused_at() == {"unmatched"}
 
 
 async def test_the_budgets_of_the_checklist_are_the_defaults(gateway: Gateway) -> None:

@@ -11,6 +11,7 @@ from summit_core.audit.record import AuditRecord, Outcome, actor, outcome_of, pl
 from summit_core.audit.trail import Trail
 from summit_core.clock import Clock
 from summit_core.http.context import request_id
+from summit_core.http.routes import template_of
 from summit_core.ids import new_id
 from summit_core.model import DEFAULT_ORGANISATION, Principal
 
@@ -65,7 +66,7 @@ class Action:
     @property
     def name(self) -> tuple[str, str]:
         """Method and route template."""
-        return self._scope["method"], getattr(self._scope.get("route"), "path", "unmatched")
+        return self._scope["method"], template_of(self._scope)
 
     @property
     def intended(self) -> bool:

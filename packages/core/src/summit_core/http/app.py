@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -13,7 +14,7 @@ from summit_core.http.compression import CompressionMiddleware
 from summit_core.http.cors import cors
 from summit_core.http.health import health_router
 from summit_core.http.middleware import RequestMiddleware
-from summit_core.http.routes import Route
+from summit_core.http.routes import Route, RouteTable, templates
 from summit_core.observability.health import HealthMonitor
 
 VERSION = "0.1.0"
@@ -24,6 +25,10 @@ class ServiceApp(FastAPI):
     """Puts the request's id, trace, headers and metrics around all else, the answer to our own fault (500) included."""
 
     service: str
+
+    @cached_property
+    def templates(self) -> RouteTable[str]:
+        return templates(self.routes)
 
     def build_middleware_stack(self) -> ASGIApp:
         return RequestMiddleware(super().build_middleware_stack(), service=self.service)

@@ -11,6 +11,7 @@ from summit_core.errors import ErrorCode
 from summit_core.http import problems
 from summit_core.http.context import set_request_id
 from summit_core.http.headers import secured
+from summit_core.http.routes import template_of
 from summit_core.ids import new_id
 from summit_core.observability import spans, trace
 from summit_core.observability.bounded import OTHER
@@ -63,7 +64,7 @@ class RequestMiddleware:
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
 
     def _record(self, scope: Scope, status: int, seconds: float, span: spans.Span) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = template_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         HTTP_REQUESTS.labels(self._service, method, route, str(status)).inc()
         if route not in UNTIMED:
