@@ -14,6 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from pydantic import SecretStr
 from summit_core.bus import Bus
+from summit_core.security.tls import client_context
 from summit_fabric.app import build_app
 from summit_fabric.settings import FabricSettings
 
@@ -104,7 +105,7 @@ async def running(nats_url: str, database_url: str, **more: Any) -> AsyncIterato
     )
     server = Server(build_app(settings), port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, log_enabled=False)
     serving = asyncio.create_task(server.serve())
-    bus = await Bus.connect(nats_url, name="test")
+    bus = await Bus.connect(nats_url, name="test", tls=client_context(settings))
     async with aiohttp.ClientSession() as http:
         fabric = Fabric(f"http://127.0.0.1:{port}", http, bus)
 

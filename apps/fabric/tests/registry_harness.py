@@ -13,6 +13,7 @@ from fabric_harness import SERVICE_KEY, Fabric, eventually, running
 from pydantic import SecretStr
 from summit_cli.embedded import ports, secrets
 from summit_cli.embedded.nats import Nats
+from summit_cli.embedded.tls import prepare
 from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
 from summit_core import wire
@@ -26,11 +27,12 @@ VIEWER = Principal(id="v-1", name="vic", role=Role.VIEWER)
 class Broker:
     """The embedded server of an installation, which can be stopped and started again on its data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: bool = False) -> None:
         state = StateDir(folder)
         state.create()
         chosen = ports.choose({"nats": 0, "mqtt": 0})
-        self.server = Nats(state, secrets.load(state), chosen["nats"], chosen["mqtt"])
+        self.tls = prepare(state, ("fabric",), "127.0.0.1") if tls else None
+        self.server = Nats(state, secrets.load(state), chosen["nats"], chosen["mqtt"], tls=self.tls)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -41,7 +43,8 @@ class Broker:
     def settings(self) -> dict[str, Any]:
         """What fabric is told about it."""
         told = self.server.fabric
-        return {
+        files = {} if self.tls is None else self.tls.service("fabric", clients=True)
+        return {name.removeprefix("SUMMIT_").lower(): value for name, value in files.items()} | {
             "nats_issuer_seed": SecretStr(told["SUMMIT_NATS_ISSUER_SEED"]),
             "nats_system_url": SecretStr(told["SUMMIT_NATS_SYSTEM_URL"]),
             "nats_log_file": Path(told["SUMMIT_NATS_LOG_FILE"]),

@@ -21,6 +21,7 @@ from summit_core.security.decision import Thing
 from summit_core.security.nkey import AccountKey
 from summit_core.security.token import digest, new_token
 from summit_fabric.registry.callout import Callout
+from summit_fabric.registry.certificates import Certificates
 from summit_fabric.registry.credentials import Credentials, Held
 from summit_fabric.registry.denied import Violation, beginning_of, read_on, violations
 from summit_fabric.registry.jwt import Issuer, read_request
@@ -194,8 +195,9 @@ async def test_without_a_system_account_no_connection_lasts_longer_than_it_may()
     world: Any = Registered()
     bus: Any = None
     trail, issuer = Trail(bus, ManualClock(NOW)), Issuer(KEY.seed, "$G")
+    without = Certificates(demanded=False, revoked=None)
     callout = Callout(
-        bus, world, Grants(world, world), credentials, issuer, trail, ManualClock(NOW), timedelta(hours=1)
+        bus, world, Grants(world, world), credentials, without, issuer, trail, ManualClock(NOW), timedelta(hours=1)
     )
     for password, lasts_s in ((token, 3600), (soon, 300)):
         answer = callout.answer(_request(password))

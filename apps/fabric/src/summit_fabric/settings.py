@@ -1,6 +1,7 @@
 """Settings of fabric."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from summit_core.security.nkey import AccountKey
@@ -42,6 +43,10 @@ class FabricSettings(ServiceSettings):
         default=None,
         rotation="new password into the broker's users and this URL, reload the broker, start fabric anew",
         breaks="a revoked device stays connected for an hour at most",
+    )
+    tls_devices: Literal["required", "optional"] = Field(
+        default="required",
+        description="whether a device must show its own certificate to the broker, where TLS is on",
     )
     nats_log_file: Path | None = Field(
         default=None, description="log of the broker, to count what it dropped because a device may not publish it"

@@ -16,6 +16,7 @@ from summit_core.store import Pool
 from summit_fabric.entities import OWNER
 from summit_fabric.registry import callout, connections, denied, links, service, sweep
 from summit_fabric.registry.behind import Behind
+from summit_fabric.registry.certificates import Certificates
 from summit_fabric.registry.credentials import Credentials
 from summit_fabric.registry.jwt import Issuer
 from summit_fabric.registry.rights import Grants
@@ -42,6 +43,8 @@ def build_registry(
     """The registry and its loops. Call it before the mirror runs."""
     behind, store = Behind(mirror), RegistryStore(pool)
     credentials, grants = Credentials(store, clock), Grants(mirror, behind)
+    demanded = settings.tls_cert_file is not None and settings.tls_devices == "required"
+    certificates = Certificates(demanded=demanded, revoked=settings.tls_crl_file)
     writer = RegistrationWriter(mirror, WorldWriter(bus, OWNER), OWNER, clock)
     registry = service.RegistryService(mirror, behind, writer, store, credentials, clock)
     watch = links.Links(mirror, behind, writer, heard, clock)
@@ -58,12 +61,12 @@ def build_registry(
     if settings.nats_issuer_seed is not None:
         issuer = Issuer(settings.nats_issuer_seed.get_secret_value(), settings.nats_device_account)
         longest = None if settings.nats_system_url is not None else LONGEST_UNWATCHED
-        answers = callout.Callout(bus, mirror, grants, credentials, issuer, trail, clock, longest)
+        answers = callout.Callout(bus, mirror, grants, credentials, certificates, issuer, trail, clock, longest)
         loops[callout.LOOP] = lambda: answers.run(health)
     if settings.nats_system_url is not None:
         system = connections.Connections(settings.nats_system_url.get_secret_value(), OWNER, client_context(settings))
-        ending = sweep.Sweep(system, mirror, credentials, grants, clock)
-        registry.changed = ending.wake
+        ending = sweep.Sweep(system, mirror, credentials, certificates, grants, clock)
+        registry.changed = certificates.changed = ending.wake
         loops[sweep.LOOP] = lambda: ending.run(health)
     if settings.nats_log_file is not None:
         follower = denied.LogFollower(settings.nats_log_file, store, mirror, registry.show, clock)

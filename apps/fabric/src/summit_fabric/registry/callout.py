@@ -4,7 +4,7 @@ While nobody answers, connections go on and new ones are refused; devices try ag
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -20,6 +20,8 @@ from summit_core.ids import new_id
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.broker import Rights
 
+from summit_fabric.registry.certificates import Certificates
+from summit_fabric.registry.connections import connection_name
 from summit_fabric.registry.credentials import Credentials
 from summit_fabric.registry.jwt import Issuer, Request, read_request
 from summit_fabric.registry.rights import Grants, owner_of
@@ -35,7 +37,8 @@ class Callout:
     """``longest``: how long a connection may last, where nobody could end one (no system account).
 
     The outcomes are ``allowed``, ``wrong``, ``revoked``, ``expired``, ``unregistered``, ``client_id`` (another's),
-    ``not_mqtt``, ``denied`` (no right to anything) and ``malformed``.
+    ``not_mqtt``, ``denied`` (no right to anything), ``malformed``, ``certificate`` (another's),
+    ``certificate_revoked`` and ``no_certificate``.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Callout:
         mirror: Mirror,
         grants: Grants,
         credentials: Credentials,
+        certificates: Certificates,
         issuer: Issuer,
         trail: Trail,
         clock: Clock,
@@ -53,6 +57,7 @@ class Callout:
         self._mirror = mirror
         self._grants = grants
         self._credentials = credentials
+        self._certificates = certificates
         self._issuer = issuer
         self._trail = trail
         self._clock = clock
@@ -121,14 +126,19 @@ class Callout:
     def _judge(self, request: Request) -> tuple[str, bytes]:
         now, device = self._clock.now(), request.connect_opts.user
         held = self._credentials.verify(device, request.connect_opts.password)
-        refusal = held if isinstance(held, str) else self._objection(request, rights := self._grants.of(held))
-        if refusal is not None or isinstance(held, str):
-            return str(refusal), self._issuer.refuse(request, f"refused: {refusal}", now=now)
-        ends = held.credential.expires_at
-        if self._longest is not None:
-            ends = min(ends or now + self._longest, now + self._longest)
-        name = f"{device}/{held.credential.id}/{rights.digest}"
-        return "allowed", self._issuer.allow(request, name, rights, now=now, until=ends)
+        if isinstance(held, str):
+            return self._refuse(request, held, now)
+        shown, rights = self._certificates.judge(request), self._grants.of(held)
+        refusal = shown if isinstance(shown, str) else self._objection(request, rights)
+        if refusal is not None or isinstance(shown, str):
+            return self._refuse(request, str(refusal), now)
+        longest = None if self._longest is None else now + self._longest
+        ends = [at for at in (held.credential.expires_at, shown and shown.ends, longest) if at is not None]
+        name = connection_name(device, held.credential.id, rights.digest, shown.mark if shown else "")
+        return "allowed", self._issuer.allow(request, name, rights, now=now, until=min(ends, default=None))
+
+    def _refuse(self, request: Request, why: str, now: datetime) -> tuple[str, bytes]:
+        return why, self._issuer.refuse(request, f"refused: {why}", now=now)
 
     def _objection(self, request: Request, rights: Rights) -> str | None:
         """What stands against one whose credential is right."""

@@ -26,13 +26,20 @@ log = structlog.get_logger(__name__)
 
 
 class Connected(NamedTuple):
-    """One connection that the callout let in: at which server, by which credential, with which rights (digest)."""
+    """One connection that the callout let in: at which server, by which credential, with which rights (digest), by
+    which certificate (its mark; empty where it showed none)."""
 
     server: str
     number: int
     device: str
     credential: str
     rights: str
+    certificate: str
+
+
+def connection_name(device: str, credential: str, rights: str, certificate: str) -> str:
+    """By which the broker knows a connection, so that it can be judged again. No part holds a slash."""
+    return f"{device}/{credential}/{rights}/{certificate}"
 
 
 class _Connection(Struct):
@@ -143,4 +150,4 @@ def _read(answer: bytes) -> _Page:
 def _connected(server: str, raw: _Connection) -> Connected | None:
     """None for a connection that the callout did not name."""
     parts = raw.authorized_user.split("/")
-    return Connected(server, raw.cid, *parts) if len(parts) == 3 else None
+    return Connected(server, raw.cid, *parts) if len(parts) == 4 else None

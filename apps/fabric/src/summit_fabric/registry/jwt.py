@@ -40,6 +40,13 @@ class Connect(Struct, frozen=True):
     password: str = field(default="", name="pass")
 
 
+class ClientTls(Struct, frozen=True):
+    """The certificates that the broker has verified, PEM, the client's own first. What it has not verified is sent by
+    another name and not read."""
+
+    verified_chains: list[list[str]] | None = None
+
+
 class Request(Struct, frozen=True):
     """May this one connect? ``user_nkey`` is the name that the broker gives the connection until we answer."""
 
@@ -47,6 +54,7 @@ class Request(Struct, frozen=True):
     user_nkey: str
     client_info: Client
     connect_opts: Connect
+    client_tls: ClientTls = ClientTls()
 
 
 class _Claims(Struct, frozen=True):

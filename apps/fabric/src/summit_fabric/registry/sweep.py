@@ -1,6 +1,8 @@
-"""Ends the connections that may no longer be: a credential that ended, a thing that was taken out, other rights.
+"""Ends the connections that may no longer be: a credential or certificate that was revoked, a thing that was taken out,
+other rights.
 
-The broker itself ends a connection whose credential has an end when it connects; this is for what changes afterwards.
+The broker itself ends a connection whose credential or certificate has an end when it connects; this is for what
+changes afterwards.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from summit_core.bus import Mirror
 from summit_core.clock import Clock
 from summit_core.observability.health import HealthMonitor
 
+from summit_fabric.registry.certificates import Certificates
 from summit_fabric.registry.connections import Connected, Connections
 from summit_fabric.registry.credentials import Credentials
 from summit_fabric.registry.rights import Grants
@@ -32,12 +35,14 @@ class Sweep:
         connections: Connections,
         mirror: Mirror,
         credentials: Credentials,
+        certificates: Certificates,
         grants: Grants,
         clock: Clock,
     ) -> None:
         self._connections = connections
         self._mirror = mirror
         self._credentials = credentials
+        self._certificates = certificates
         self._grants = grants
         self._clock = clock
         self._woken = asyncio.Event()
@@ -62,6 +67,7 @@ class Sweep:
                 await self.sweep()
                 due = min(self._clock.now() + pause, self._credentials.next_end() or _NEVER)
             health.beat(LOOP)
+            self._certificates.refresh()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._woken.wait()
@@ -74,7 +80,7 @@ class Sweep:
         return len(wrong)
 
     def may_stay(self, one: Connected) -> bool:
-        if one.device not in self._mirror.changes("registrations"):
+        if one.device not in self._mirror.changes("registrations") or not self._certificates.may_stay(one.certificate):
             return False
         held = self._credentials.good(one.credential)
         return held is not None and one.rights == self._grants.of(held).digest

@@ -12,8 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
+from summit_core.security.context import DEVICE_URI
 
-from summit_cli.certs.names import DEVICE_URI, subject
+from summit_cli.certs.names import subject
 
 ROOT_LIFE: Final = timedelta(days=5 * 365)
 ISSUER_LIFE: Final = timedelta(days=2 * 365)

@@ -8,7 +8,6 @@ from typing import Final
 import click
 from cryptography import x509
 
-DEVICE_URI: Final = "urn:summit:device:"
 _LABEL: Final = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _host = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _file = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

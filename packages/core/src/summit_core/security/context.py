@@ -2,9 +2,12 @@
 
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
+
+DEVICE_URI: Final = "urn:summit:device:"
+"""With a device's id behind it the name in the certificate of that device, and in no other."""
 
 
 class ClientContext(ssl.SSLContext):
