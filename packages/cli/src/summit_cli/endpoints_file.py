@@ -41,9 +41,12 @@ def write(path: Path, endpoints: Endpoints) -> None:
 
 
 def read(path: Path) -> Endpoints:
-    """The endpoints, or a message that says how to start."""
+    """The endpoints, with the certificates that the command line names; or a message that says how to start."""
+    context = click.get_current_context(silent=True)
+    given = None if context is None else context.find_object(TlsFiles)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Endpoints)
+        found = msgspec.json.decode(path.read_bytes(), type=Endpoints)
+        return found if given is None else msgspec.structs.replace(found, tls=given)
     except FileNotFoundError:
         raise click.ClickException(f"{path} does not exist: nothing runs there; start it with `summit up`") from None
     except msgspec.DecodeError as error:

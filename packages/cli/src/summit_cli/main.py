@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import Final
 
 import click
+from summit_core.errors import InputError
+from summit_core.security.context import TlsFiles
 
 _COMMANDS: Final = (
     "up",
@@ -33,6 +35,9 @@ _SAME: Final = {"source": "device"}
 """Another word for the same group."""
 
 
+_file = click.Path(exists=True, dir_okay=False)
+
+
 class _Lazy(click.Group):
     """Knows its commands by name; imports ``summit_cli.commands.<name>`` on use."""
 
@@ -49,5 +54,16 @@ class _Lazy(click.Group):
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="summit-cli", prog_name="summit")
-def main() -> None:
-    """Summit OS: the open operations picture. Begin with `summit up`."""
+@click.option("--ca-file", type=_file, envvar="SUMMIT_TLS_CA_FILE", help="Authority that servers are believed by, PEM.")
+@click.option("--cert-file", type=_file, envvar="SUMMIT_TLS_CERT_FILE", help="Certificate to show to servers, PEM.")
+@click.option("--key-file", type=_file, envvar="SUMMIT_TLS_KEY_FILE", help="The key of that certificate, PEM.")
+@click.pass_context
+def main(ctx: click.Context, ca_file: str | None, cert_file: str | None, key_file: str | None) -> None:
+    """Summit OS: the open operations picture. Begin with `summit up`.
+
+    The certificates of `summit up --tls` are found by themselves; the three options are for others.
+    """
+    try:
+        ctx.obj = TlsFiles.of(ca_file, cert_file, key_file)
+    except InputError as error:
+        raise click.UsageError(f"--{error.detail.replace('_', '-', 1)}") from None

@@ -61,22 +61,31 @@ class SummitClient:
         attempts: int = 6,
         backoff: Backoff | None = None,
         timeout_s: float = 10.0,
-        tls: TlsFiles | None = None,
+        ca_file: str | Path | None = None,
+        cert_file: str | Path | None = None,
+        key_file: str | Path | None = None,
     ) -> None:
-        """``tls``: the authority to believe, where it is not one that the machine believes."""
+        """``ca_file``: the authority to believe, where it is not one that the machine believes. ``cert_file`` and
+        ``key_file``: the certificate to show, where the gateway lets in nobody without one. They are read again when
+        they were renewed. Raises :class:`InputError` where one is missing."""
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"}
         self._attempts = attempts
         self._backoff = backoff or Backoff()
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._tls = tls
+        self._tls = TlsFiles.of(ca_file, cert_file, key_file)
         self._opened: aiohttp.ClientSession | None = None
 
     @classmethod
-    def from_endpoints(cls, path: str | Path = ".summit/endpoints.json", *, key: str | None = None) -> Self:
-        """The Summit OS that runs here, as its first administrator or with the ``key`` given."""
+    def from_endpoints(
+        cls, path: str | Path = ".summit/endpoints.json", *, key: str | None = None, **options: Any
+    ) -> Self:
+        """The Summit OS that runs here, as its first administrator or with the ``key`` given; ``options`` as for the
+        constructor."""
         endpoints = Endpoints.read(path)
-        return cls(endpoints.gateway, key or endpoints.admin_key(), tls=endpoints.tls)
+        if (known := endpoints.tls) is not None:
+            options = {"ca_file": known.ca, "cert_file": known.certificate, "key_file": known.key} | options
+        return cls(endpoints.gateway, key or endpoints.admin_key(), **options)
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls.context())

@@ -14,6 +14,7 @@ from summit_core.clock import Clock, SystemClock
 from summit_core.errors import InputError
 from summit_core.ids import new_id
 from summit_core.model import AnyObservation, Task, TaskStatus, Telemetry
+from summit_core.security.context import TlsFiles
 from summit_core.wire import decode, decode_observation, encode
 
 from summit_sdk.endpoints import Endpoints, MqttEndpoint
@@ -50,12 +51,18 @@ class Device:
         clock: Clock | None = None,
         backoff: Backoff | None = None,
         heartbeat_s: float = 20.0,
+        ca_file: str | Path | None = None,
+        cert_file: str | Path | None = None,
+        key_file: str | Path | None = None,
     ) -> None:
+        """``cert_file`` and ``key_file``: its own certificate; ``ca_file``: the authority of the broker's. They go
+        before those of ``broker`` and are read again when they were renewed. Raises :class:`InputError` where one is
+        missing."""
         self.id = id_
         self.connected = asyncio.Event()
         self.connections = 0
         self.malformed_dispatches = 0
-        self._broker = broker
+        self._broker = replace(broker, tls=TlsFiles.of(ca_file, cert_file, key_file, broker.tls))
         self._outbox = Outbox(capacity)
         self._seq = first_seq
         self._clock = clock or SystemClock()

@@ -176,6 +176,7 @@ class Authority(Folder):
             ]
             made = issue.revocations(self._issuer(issuer), gone, now)
             lists += made.public_bytes(serialization.Encoding.PEM)
+        _write_public(self.folder / "revoked-devices.pem", made.public_bytes(serialization.Encoding.PEM))
         _write_public(self.revoked, lists)
         write_private(self.folder / "index.json", msgspec.json.format(msgspec.json.encode(records), indent=1))
 

@@ -30,6 +30,14 @@ SCENARIOS = ("ridge-fire", "none")
     help="One MQTT user for all devices (for development), or a credential for each.  [default: shared]",
 )
 @click.option("--tls", is_flag=True, help="Encrypt everything, with certificates of its own for services and devices.")
+@click.option(
+    "--device-certificates",
+    type=click.Choice(["required", "optional"]),
+    default="required",
+    show_default=True,
+    envvar="SUMMIT_TLS_DEVICES",
+    help="With --tls: whether a device without a certificate is let in by its credential.",
+)
 @options.as_json
 def up(
     state_dir: Path,
@@ -41,6 +49,7 @@ def up(
     auto_approve: bool,
     shared_device: bool,
     tls: bool,
+    device_certificates: str,
     as_json: bool,
 ) -> None:
     """Start everything, keep it running, stop it on Ctrl-C.
@@ -72,5 +81,6 @@ def up(
         auto_approve=auto_approve,
         shared_device=shared_device,
         tls=tls,
+        device_certificates=device_certificates == "required",
     )
     asyncio.run(installation.run(chosen, announce))

@@ -89,6 +89,8 @@ class Nats:
     mqtt_port: int
     shared_device: bool = True
     tls: Tls | None = None
+    device_certificates: bool = True
+    """Whether a device must show a certificate, where there is TLS."""
 
     @property
     def url(self) -> str:
@@ -101,6 +103,7 @@ class Nats:
             "SUMMIT_NATS_ISSUER_SEED": self.secrets.nats_issuer.seed,
             "SUMMIT_NATS_SYSTEM_URL": f"nats://{SYSTEM_USER}:{self.secrets.nats_system}@127.0.0.1:{self.port}",
             "SUMMIT_NATS_LOG_FILE": str(self._log),
+            "SUMMIT_TLS_DEVICES": "required" if self.device_certificates else "optional",
         }
 
     @property
@@ -118,7 +121,7 @@ class Nats:
             port=self.port,
             mqtt_port=self.mqtt_port,
             tls="" if self.tls is None else self.tls.broker("services"),
-            mqtt_tls="" if self.tls is None else self.tls.broker("devices"),
+            mqtt_tls="" if self.tls is None else self.tls.broker("devices" if self.device_certificates else None),
             log=json.dumps(str(self._log)),
             store=json.dumps(str(self.state.nats.resolve() / "store")),
             service_user=SERVICE_USER,

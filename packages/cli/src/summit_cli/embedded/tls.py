@@ -38,10 +38,12 @@ class Tls(Folder):
             "SUMMIT_TLS_CLIENTS": "required" if clients else "off",
         }
 
-    def broker(self, clients: str) -> str:
-        """A block of the broker's configuration. ``clients``: who is let in, ``services`` or ``devices``."""
+    def broker(self, clients: str | None) -> str:
+        """A block of the broker's configuration. ``clients``: who is let in, ``services`` or ``devices``; None: who has
+        no certificate too. The broker either demands one or asks for none."""
         own = f'cert_file: "{self.certificate("nats")}", key_file: "{self.key("nats")}"'
-        return f'tls {{ {own}, ca_file: "{self.folder / clients}.pem", verify: true, min_version: "1.2", timeout: 5 }}'
+        theirs = "" if clients is None else f', ca_file: "{self.folder / clients}.pem", verify: true'
+        return f'tls {{ {own}{theirs}, min_version: "1.2", timeout: 5 }}'
 
 
 def prepare(state: StateDir, services: Iterable[str], host: str) -> Tls:

@@ -44,6 +44,7 @@ class Options:
     auto_approve: bool
     shared_device: bool = True
     tls: bool = False
+    device_certificates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class Startup:
         waits: list[Awaitable[None]] = []
         if not nats_url:
             shared = self._options.shared_device
-            nats = Nats(self._state, self._secrets, chosen["nats"], chosen["mqtt"], shared, self._tls)
+            demanded = self._options.device_certificates
+            nats = Nats(self._state, self._secrets, chosen["nats"], chosen["mqtt"], shared, self._tls, demanded)
             waits.append(self._wait(self._supervisor.keep(nats.program()), nats.problem))
             nats_url, fabric = nats.url, nats.fabric
             mqtt = Mqtt(host="127.0.0.1", port=chosen["mqtt"], tls=self._device_files())

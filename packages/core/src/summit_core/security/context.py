@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from summit_core.errors import InputError
+
 DEVICE_URI: Final = "urn:summit:device:"
 """With a device's id behind it the name in the certificate of that device, and in no other."""
 
@@ -53,6 +55,27 @@ class TlsFiles(Struct, frozen=True, kw_only=True):
     ca: str
     certificate: str | None = None
     key: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        ca_file: str | Path | None,
+        cert_file: str | Path | None,
+        key_file: str | Path | None,
+        known: "TlsFiles | None" = None,
+    ) -> "TlsFiles | None":
+        """What is given, in place of what is ``known``. Raises :class:`InputError` that names what is missing."""
+        if (cert_file is None) != (key_file is None):
+            lacks = "key_file" if key_file is None else "cert_file"
+            raise InputError(f"{lacks} is missing: a certificate and its key belong together", field=lacks)
+        if ca_file is None and cert_file is None:
+            return known
+        ca = ca_file or (known and known.ca)
+        if ca is None:
+            raise InputError("ca_file is missing: name the authority that signed the server's", field="ca_file")
+        if cert_file is not None:
+            return cls(ca=str(ca), certificate=str(cert_file), key=str(key_file))
+        return cls(ca=str(ca)) if known is None else cls(ca=str(ca), certificate=known.certificate, key=known.key)
 
     def context(self) -> ssl.SSLContext:
         """Raises ``OSError`` for files that are not there or no good."""

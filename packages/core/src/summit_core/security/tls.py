@@ -34,8 +34,10 @@ class TlsSettings(BaseSettings):
         default=None, description="the authority that it lets clients in by, where that is another one, PEM"
     )
     tls_crl_file: Path | None = Field(default=None, description="certificates of clients that are revoked, PEM")
-    tls_clients: Literal["required", "off"] = Field(
-        default="required", description="whether a client must show a certificate; off: for browsers"
+    tls_clients: Literal["required", "optional", "off"] = Field(
+        default="required",
+        description="whether a client must show a certificate; optional: whether one that is shown must hold; "
+        "off: none is asked for, for browsers",
     )
 
     @model_validator(mode="after")
@@ -67,8 +69,9 @@ def server_options(settings: TlsSettings) -> dict[str, Any]:
         "ssl_key": settings.tls_key_file,
         "ssl_protocol_min": "tls1.2",
     }
-    if settings.tls_clients == "required":
-        options |= {"ssl_ca": settings.tls_client_ca_file or settings.tls_ca_file, "ssl_client_verify": True}
+    if settings.tls_clients != "off":
+        options |= {"ssl_ca": settings.tls_client_ca_file or settings.tls_ca_file}
+        options |= {"ssl_client_verify": settings.tls_clients == "required"}
         options |= {"ssl_crl": [settings.tls_crl_file]} if settings.tls_crl_file is not None else {}
     return options
 
