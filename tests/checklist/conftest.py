@@ -25,8 +25,21 @@ sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not let a 
 
 from checklist_gateway import console_dir, gateway, redis_server, settings, upstream, world
 from checklist_monitoring import fed, monitoring
+from checklist_transport import broker, ours, theirs
 
-__all__ = ["console_dir", "fed", "gateway", "monitoring", "redis_server", "settings", "upstream", "world"]
+__all__ = [
+    "broker",
+    "console_dir",
+    "fed",
+    "gateway",
+    "monitoring",
+    "ours",
+    "redis_server",
+    "settings",
+    "theirs",
+    "upstream",
+    "world",
+]
 
 _spec = importlib.util.spec_from_file_location("e2e_fixtures", Path(__file__).parents[1] / "e2e" / "conftest.py")
 assert _spec is not None and _spec.loader is not None

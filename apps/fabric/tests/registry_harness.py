@@ -27,12 +27,19 @@ VIEWER = Principal(id="v-1", name="vic", role=Role.VIEWER)
 class Broker:
     """The embedded server of an installation, which can be stopped and started again on its data."""
 
-    def __init__(self, folder: Path, *, tls: bool = False) -> None:
+    def __init__(self, folder: Path, *, tls: bool = False, device_certificates: bool = True) -> None:
         state = StateDir(folder)
         state.create()
         chosen = ports.choose({"nats": 0, "mqtt": 0})
         self.tls = prepare(state, ("fabric",), "127.0.0.1") if tls else None
-        self.server = Nats(state, secrets.load(state), chosen["nats"], chosen["mqtt"], tls=self.tls)
+        self.server = Nats(
+            state,
+            secrets.load(state),
+            chosen["nats"],
+            chosen["mqtt"],
+            tls=self.tls,
+            device_certificates=device_certificates,
+        )
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -48,6 +55,7 @@ class Broker:
             "nats_issuer_seed": SecretStr(told["SUMMIT_NATS_ISSUER_SEED"]),
             "nats_system_url": SecretStr(told["SUMMIT_NATS_SYSTEM_URL"]),
             "nats_log_file": Path(told["SUMMIT_NATS_LOG_FILE"]),
+            "tls_devices": told["SUMMIT_TLS_DEVICES"],
         }
 
     async def start(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiomqtt
 import msgspec
 import pytest
-from fabric_harness import eventually, good
+from fabric_harness import eventually, good, running
 from registry_harness import Broker, Registry, registry_of
 from summit_cli.certs.authority import Authority, now
 from summit_cli.certs.issue import Kind
@@ -160,6 +160,28 @@ async def test_a_connection_ends_with_its_certificate(registry: Registry, broker
                 async for _ in client.messages:
                     pass
     assert datetime.now(UTC) >= authority.current()["short"].ends - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("device_certificates", ["optional", "required"])
+async def test_a_device_without_a_certificate_comes_in_only_where_that_is_asked_for(
+    tmp_path: Path, database_url: str, device_certificates: str
+) -> None:
+    """The broker asks for none in both cases: one that is wrongly configured is no way in."""
+    broker = Broker(tmp_path / "state", tls=True, device_certificates=False)
+    await broker.start()
+    try:
+        told = broker.settings | {"tls_devices": device_certificates}
+        async with running(broker.url, database_url, **told) as fabric:
+            registry = Registry(fabric, broker)
+            keys = {one: await registry.register(one) for one in ("a", "b")}
+            assert broker.tls is not None
+            context = ClientContext.of(broker.tls.root)
+            strict = device_certificates == "required"
+            assert await broker.refuses("a", keys["a"], tls_context=context) is strict
+            assert await broker.refuses("a", keys["b"], tls_context=context)
+            assert ("no_certificate" in await _outcomes(registry)) or not strict
+    finally:
+        await broker.stop()
 
 
 # --- the parts
