@@ -129,7 +129,7 @@ class Stack(_e2e.System):  # type: ignore[misc, name-defined]  # loaded from a f
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One installation for the whole run, with real NATS, PostgreSQL and every service."""
-    stack = Stack(tmp_path_factory.mktemp("stack") / "state", "--scenario", "none")
+    stack = Stack(tmp_path_factory.mktemp("stack") / "state", "--scenario", "none", "--own-credentials")
     stack.start()
     yield stack
     stack.stop()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fabric_harness import good
 from summit_core import wire
-from summit_core.bus import Bus, Delivery
+from summit_core.bus import Bus, Delivery, Picture
+from summit_core.bus.owners import Owners
 from summit_core.bus.streams import DEADLETTERS, INGEST, OBSERVATIONS
 from summit_core.errors import UnavailableError
 from summit_core.ids import new_id
@@ -64,11 +65,11 @@ async def test_each_observation_is_published_once(bus: Bus, stored: tuple[int, .
     torn = Torn(bus.client, bus.connection)
     for cut, parts in ((6, stored), (8, stored[:1])):  # it dies twice, and each time it gets another batch
         torn.stored = parts
-        validator = Validator(torn, Decoded())
+        validator = Validator(torn, Decoded(), Owners(Picture()))
         await validator.resume()
         with pytest.raises((UnavailableError, IndexError)):
             await validator.handle(sent[:cut])
-    validator = Validator(bus, Decoded())
+    validator = Validator(bus, Decoded(), Owners(Picture()))
     await validator.resume()
     await validator.handle(sent[:4])
     await validator.handle(sent[4:])
@@ -82,8 +83,8 @@ async def test_the_same_batch_again_brings_what_is_missing(bus: Bus, stored: tup
     torn = Torn(bus.client, bus.connection)
     torn.stored = stored
     with pytest.raises((UnavailableError, IndexError)):
-        await Validator(torn, Decoded()).handle(sent)
-    validator = Validator(bus, Decoded())
+        await Validator(torn, Decoded(), Owners(Picture())).handle(sent)
+    validator = Validator(bus, Decoded(), Owners(Picture()))
     await validator.resume()
     await validator.handle(sent)
     assert await published(bus) == list(range(6))
@@ -100,6 +101,6 @@ async def test_one_id_in_two_kinds_is_two_statements(bus: Bus) -> None:
         seq = await bus.publish(f"observations.{kind}", data)
         reply = f"$JS.ACK.INGEST.{VALIDATOR}.1.{seq}.{seq}.{1_800_000_000_000_000_000 + seq}.0"
         found.append(Delivery(f"observations.{kind}", data, reply))
-    await Validator(bus, Decoded()).handle(found)
+    await Validator(bus, Decoded(), Owners(Picture())).handle(found)
     assert (await bus.jetstream.stream_info(OBSERVATIONS)).state.messages == 2
     assert not (await bus.jetstream.stream_info(DEADLETTERS)).state.messages

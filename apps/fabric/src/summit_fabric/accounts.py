@@ -112,6 +112,7 @@ def refuse(ledger: Ledger, letter: DeadLetter) -> Ledger:
     heard = ledger.last_heard
     return replace(
         ledger,
+        organisation=letter.organisation,
         received=ledger.received + 1,
         rejected=ledger.rejected + 1,
         rejected_by=ledger.rejected_by | {letter.code: ledger.rejected_by.get(letter.code, 0) + 1},

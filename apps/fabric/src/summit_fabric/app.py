@@ -173,6 +173,10 @@ def _loops(
         await validator.resume()
         await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000)
 
+    async def hear_statuses() -> None:
+        await mirror.ready.wait()
+        await consumer(LINKS, STATUSES, validator.statuses)()
+
     async def follow() -> None:
         await bus.ensure_streams()
         await mirror.run()
@@ -189,7 +193,7 @@ def _loops(
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)),
         "fabric-links": kept(consumer(LINKS, "fabric-links", keeper.links)),
-        STATUSES: consumer(LINKS, STATUSES, validator.statuses),
+        STATUSES: hear_statuses,
     }
     return {
         "mirror": follow,

@@ -28,7 +28,7 @@ def settle(
         sender = None if said == DEFAULT_ORGANISATION else said
     else:  # a device may publish nowhere but on its own subjects, so the subject is its credential
         sender = owners.of(device) if device is not None else None
-    verdict.refused[refused:] = [_given(letter, sender) for letter in verdict.refused[refused:]]
+    verdict.refused[refused:] = [_given(letter, sender, owners) for letter in verdict.refused[refused:]]
     came = verdict.accepted[accepted:]
     del verdict.accepted[accepted:]
     for index, one in enumerate(came):
@@ -51,5 +51,7 @@ def _refused(
     return replace(letter, source=None, organisation=organisation)
 
 
-def _given(letter: DeadLetter, organisation: str | None) -> DeadLetter:
-    return letter if organisation is None else replace(letter, organisation=organisation)
+def _given(letter: DeadLetter, organisation: str | None, owners: Owners) -> DeadLetter:
+    """What names another organisation's source is charged to nobody."""
+    source = letter.source if letter.source is None or owners.of(letter.source) == organisation else None
+    return replace(letter, source=source, organisation=organisation)

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter as CounterMetric
 from summit_core import wire
-from summit_core.bus import Bus, Delivery, Outgoing, Picture
+from summit_core.bus import Bus, Delivery, Outgoing
 from summit_core.bus.owners import Owners
 from summit_core.bus.streams import DEADLETTER_SUBJECT
 from summit_core.bus.subjects import BATCH_HEADERS, BATCH_SUBJECT, MIXED, NOWHERE, partition, validated
@@ -40,10 +40,10 @@ UNREADABLE = CounterMetric("summit_unreadable_messages_total", "Internal message
 class Validator:
     """From what producers sent to validated batches, each of one place and kind, and dead letters."""
 
-    def __init__(self, bus: Bus, decoded: Decoded, owners: Owners | None = None) -> None:
+    def __init__(self, bus: Bus, decoded: Decoded, owners: Owners) -> None:
         self._bus = bus
         self._decoded = decoded
-        self._owners = owners or Owners(Picture())
+        self._owners = owners
         self._published: Counter[str] = Counter()
 
     async def resume(self) -> None:
@@ -57,7 +57,7 @@ class Validator:
             door: Door | None = "mqtt" if delivery.header.startswith(BY_MQTT) else None if delivery.header else "nats"
             before = len(verdict.accepted), len(verdict.refused)
             plain = door is not None and judge_plain(delivery.subject, delivery.data, delivery.moment, verdict)
-            if plain and door and not self._owners and verdict.accepted[-1].organisation is None:
+            if plain and door and self._owners.alone and verdict.accepted[-1].organisation is None:
                 good[door] += 1
                 continue
             message = input_of(delivery)
@@ -91,7 +91,7 @@ class Validator:
     def _settle(self, delivery: Delivery, message: Input, verdict: Verdict, start: tuple[int, int]) -> None:
         """Nothing to do in an installation of one organisation."""
         headers = delivery.headers if delivery.header else {}
-        alone = not self._owners and ORGANISATION not in headers
+        alone = self._owners.alone and ORGANISATION not in headers
         if not alone or any(one.organisation is not None for one in verdict.accepted[start[0] :]):
             settle(message, headers, verdict, start, self._owners)
 

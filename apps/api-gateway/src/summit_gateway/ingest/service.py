@@ -109,6 +109,8 @@ class Ingest:
         # What is refused here never reaches fabric, so it is counted here; what passes is counted there.
         RECEIVED.labels(door=DOOR).inc()
         REJECTED.labels(door=DOOR, code=error.code).inc()
+        source = _source_of(item, principal, error)
+        ours = source is not None and self._owners.of(source) == principal.owner  # nobody charges another's source
         return DeadLetter(
             id=new_id(),
             at=self._clock.now(),
@@ -117,7 +119,7 @@ class Ingest:
             code=error.code,
             message=error.detail[:4000],
             field=error.field[:200] if error.field else None,
-            source=_source_of(item, principal, error),
+            source=source if ours else None,
             size=len(item) if size is None else size,
             payload=item[:PAYLOAD_KEPT],
             organisation=principal.owner,

@@ -17,9 +17,10 @@ class Owners:
         self._known: dict[str, str] = {}
         picture.listen(self._take)
 
-    def __bool__(self) -> bool:
-        """Whether there is any source of another organisation than the default one."""
-        return bool(self._known)
+    @property
+    def alone(self) -> bool:
+        """Whether every source is the default organisation's."""
+        return not self._known
 
     def of(self, source: str) -> str | None:
         return self._known.get(source)
