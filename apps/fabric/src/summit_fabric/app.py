@@ -160,48 +160,45 @@ def _loops(
 
         return run
 
-    def kept(loop: Loop) -> Loop:
-        async def run() -> None:
-            await keeper.load()
-            await loop()
-
-        return run
-
     async def validate() -> None:
         await bus.ensure_streams()
-        await mirror.ready.wait()  # whose a source is must be known
         await validator.resume()
         await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000)
-
-    async def hear_statuses() -> None:
-        await mirror.ready.wait()
-        await consumer(LINKS, STATUSES, validator.statuses)()
-
-    async def follow() -> None:
-        await bus.ensure_streams()
-        await mirror.run()
 
     async def room() -> None:
         await bus.ensure_streams()
         await keep_room(bus, HELD_ELSEWHERE_BY, health, ROOM)
 
+    kept, owned = keeper.load, mirror.ready.wait  # whose a source is must be known
     names = {
-        VALIDATOR: validate,
+        VALIDATOR: _after(owned, validate),
         "fabric-recorder": consumer(
             OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50, in_flight=2, gather_s=GATHER_S
         ),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
-        "fabric-keeper": kept(consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)),
-        "fabric-links": kept(consumer(LINKS, "fabric-links", keeper.links)),
-        STATUSES: hear_statuses,
+        "fabric-keeper": _after(
+            kept, consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)
+        ),
+        "fabric-links": _after(kept, consumer(LINKS, "fabric-links", keeper.links)),
+        STATUSES: _after(owned, consumer(LINKS, STATUSES, validator.statuses)),
     }
     return {
-        "mirror": follow,
+        "mirror": _after(bus.ensure_streams, mirror.run),
         ROOM: room,
         **names,
-        TIMER: kept(lambda: keeper.watch(health)),
-        PACER: kept(lambda: keeper.pace(health)),
+        TIMER: _after(kept, lambda: keeper.watch(health)),
+        PACER: _after(kept, lambda: keeper.pace(health)),
     }
+
+
+def _after(first: Callable[[], Awaitable[object]], loop: Loop) -> Loop:
+    """A loop that begins when what it goes by is there."""
+
+    async def run() -> None:
+        await first()
+        await loop()
+
+    return run
 
 
 async def _check_database(pool: Pool) -> str | None:
