@@ -112,17 +112,17 @@ async def get(url: str, context: ssl.SSLContext | None, name: str | None = "fabr
         return None
 
 
-@pytest.fixture
-def broker(ours: Authority, tmp_path: Path) -> Iterator[Broker]:
+@pytest.fixture(scope="module")
+def broker(ours: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The real broker with the lines that `summit up --tls` writes."""
-    ports, tls = choose({"nats": 0, "mqtt": 0}), Tls(ours.folder)
-    config = tmp_path / "nats.conf"
+    ports, tls, folder = choose({"nats": 0, "mqtt": 0}), Tls(ours.folder), tmp_path_factory.mktemp("broker")
+    config = folder / "nats.conf"
     config.write_text(
-        f'host: "127.0.0.1"\nport: {ports["nats"]}\nserver_name: x\njetstream {{ store_dir: "{tmp_path}/js" }}\n'
+        f'host: "127.0.0.1"\nport: {ports["nats"]}\nserver_name: x\njetstream {{ store_dir: "{folder}/js" }}\n'
         f'mqtt {{ host: "127.0.0.1", port: {ports["mqtt"]}\n{tls.broker("devices")} }}\n{tls.broker("services")}\n'
         'authorization { users: [{ user: "a", password: "pw" }] }\n'
     )
-    with (tmp_path / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         binary = Path(sysconfig.get_path("scripts")) / "nats-server"
         server = subprocess.Popen([binary, "-c", config], stdout=log, stderr=log)
     yield Broker(f"nats://a:pw@127.0.0.1:{ports['nats']}", ports["mqtt"], server)

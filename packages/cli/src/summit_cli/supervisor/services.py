@@ -116,7 +116,7 @@ def scenario(name: str, *, seed: int, speed: float, endpoints: Path, auto_approv
 def external_fabric() -> dict[str, str]:
     """The registry settings for a NATS that is not ours, as the caller's environment has them."""
     secret = ("SUMMIT_NATS_ISSUER_SEED", "SUMMIT_NATS_SYSTEM_URL")
-    names = (*secret, *(f"{name}_FILE" for name in secret), "SUMMIT_NATS_LOG_FILE")
+    names = (*secret, *(f"{name}_FILE" for name in secret), "SUMMIT_NATS_LOG_FILE", "SUMMIT_TLS_DEVICES")
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
