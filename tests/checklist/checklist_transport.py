@@ -80,10 +80,16 @@ async def _hello(scope: Any, _: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def empty_list(scope: Any, _: Any, send: Any) -> None:
+    """A gateway that is ready and has an empty list."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'{"items":[]}'})
+
+
 @contextlib.asynccontextmanager
-async def serving(settings: ServiceSettings, app: Any = _hello) -> AsyncIterator[str]:
+async def serving(settings: ServiceSettings, app: Any = _hello, port: int | None = None) -> AsyncIterator[str]:
     """The HTTP server with the options that every service gives it."""
-    port = choose({"http": 0})["http"]
+    port = port or choose({"http": 0})["http"]
     server = Server(
         app, port=port, interface=Interfaces.ASGINL, http=HTTPModes.http1, **server_options(settings)
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checklist_transport import BOUND_S, Broker, get, serving, settings_of, shows
+from checklist_transport import BOUND_S, Broker, empty_list, get, serving, settings_of, shows
 from click.testing import CliRunner, Result
 from summit_cli.certs.authority import Authority
 from summit_cli.embedded.nats import Nats
@@ -24,16 +24,10 @@ from summit_sdk import Device, Endpoints, MqttEndpoint, SummitClient
 CREDENTIAL = "pw"
 
 
-async def _answer(scope: Any, _: Any, send: Any) -> None:
-    """A gateway that is ready and has an empty list."""
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b'{"items":[]}'})
-
-
 @pytest.fixture
 async def url(ours: Authority) -> AsyncIterator[str]:
     """A gateway that lets in nobody without a certificate."""
-    async with serving(settings_of(ours, "fabric"), _answer) as started:
+    async with serving(settings_of(ours, "fabric"), empty_list) as started:
         yield started
 
 
