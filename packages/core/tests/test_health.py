@@ -34,7 +34,7 @@ async def test_a_check_that_fails_says_why() -> None:
         raise ConnectionRefusedError("nobody listens")
 
     found = await HealthMonitor(checks={"nats": refused}).problems()
-    assert found == {"nats": "ConnectionRefusedError: nobody listens"}
+    assert found == {"nats": "ConnectionRefusedError"}, "its text may tell addresses"
 
 
 def test_a_slow_loop_says_how_long_its_silence_may_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ SummitError
 └── InternalError         our own fault
 """
 
+import os
 from enum import StrEnum
 
 
@@ -155,3 +156,13 @@ class OverloadedError(UnavailableError):
 
 class InternalError(SummitError):
     status, code = 500, ErrorCode.INTERNAL
+
+
+def outward(error: BaseException) -> str:
+    """What anybody may read of an error. Of one that is not ours only its kind, and for one of the system its number in
+    words: its own text may name hosts, ports, people and files. The log has it."""
+    if isinstance(error, SummitError):
+        return f"{type(error).__name__}: {error.detail}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return f"{type(error).__name__}: {os.strerror(error.errno)}"
+    return type(error).__name__

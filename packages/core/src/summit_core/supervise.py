@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from summit_core.errors import SummitError
+from summit_core.errors import SummitError, outward
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import LOOP_FAILURES
 
@@ -30,7 +30,7 @@ async def supervise(
             await run()
             return
         except Exception as error:  # a loop must outlive every error, and say which one it was
-            health.fail(name, f"{type(error).__name__}: {error}")
+            health.fail(name, outward(error))
             LOOP_FAILURES.labels(loop=name).inc()
             log.warning(
                 "loop failed, it starts again",

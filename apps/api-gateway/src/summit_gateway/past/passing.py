@@ -8,7 +8,7 @@ from aiohttp import ClientError, ClientResponse
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
-from summit_core.errors import UnavailableError
+from summit_core.errors import UnavailableError, outward
 
 from summit_gateway.identity import principal_of
 from summit_gateway.services import Services
@@ -61,7 +61,7 @@ async def _pieces(answer: ClientResponse) -> Pieces:
         async for piece in answer.content.iter_any():
             yield piece
     except (ClientError, OSError) as error:  # an OSError would be taken for a client that went, and end in good order
-        raise UnavailableError(f"the answer broke off: {error}") from error
+        raise UnavailableError(f"the answer broke off: {outward(error)}") from error
 
 
 async def as_events(lines: Pieces) -> Pieces:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from summit_core import wire
-from summit_core.errors import InputError, TooLargeError, UnavailableError
+from summit_core.errors import InputError, TooLargeError, UnavailableError, outward
 from summit_core.http.responses import JSON, json_response, raw_list
 from summit_core.model import WORLD_TYPES, Principal, WorldType
 from summit_core.security import service_key
@@ -248,6 +248,6 @@ async def _streamed(
                     if part:
                         yield part
             except UNAVAILABLE as error:  # an OSError would be taken for a client that went, and end in good order
-                raise UnavailableError(f"the answer broke off: {error}") from error
+                raise UnavailableError(f"the answer broke off: {outward(error)}") from error
 
     return StreamingResponse(body(), media_type=media, headers=headers)

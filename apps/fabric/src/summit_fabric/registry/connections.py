@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from prometheus_client import Counter
 from summit_core.bus.bus import OPTIONS
 from summit_core.bus.client import EncryptedClient
-from summit_core.errors import UnavailableError
+from summit_core.errors import UnavailableError, outward
 
 PAGE: Final = 1024
 ANSWER_WITHIN_S: Final = 2.0
@@ -79,7 +79,7 @@ class Connections:
         try:
             await self._client.connect(self._url, name=self._name, error_cb=on_error, **options)
         except (NatsError, OSError, TimeoutError) as error:
-            raise UnavailableError(f"cannot sign in to the system account: {error}") from error
+            raise UnavailableError(f"cannot sign in to the system account: {outward(error)}") from error
         try:
             yield
         finally:
@@ -123,7 +123,7 @@ class Connections:
             except TimeoutError:
                 await subscription.unsubscribe()
         except NatsError as error:
-            raise UnavailableError(f"the system account does not answer: {error}") from error
+            raise UnavailableError(f"the system account does not answer: {outward(error)}") from error
         if not pages:
             raise UnavailableError("no server says who is connected")
         return pages
@@ -132,7 +132,7 @@ class Connections:
         try:
             answer = await self._client.request(subject, msgspec.json.encode(question), timeout=ANSWER_WITHIN_S)
         except (NatsError, TimeoutError) as error:
-            raise UnavailableError(f"the system account does not answer: {error}") from error
+            raise UnavailableError(f"the system account does not answer: {outward(error)}") from error
         return bytes(answer.data)
 
 
@@ -144,7 +144,7 @@ def _read(answer: bytes) -> _Page:
     try:
         return msgspec.json.decode(answer, type=_Answer).data
     except msgspec.DecodeError as error:
-        raise UnavailableError(f"an answer of the system account cannot be read: {error}") from error
+        raise UnavailableError(f"an answer of the system account cannot be read: {outward(error)}") from error
 
 
 def _connected(server: str, raw: _Connection) -> Connected | None:

@@ -18,7 +18,7 @@ from summit_core.bus.publisher import Outcome, Outgoing, Publisher
 from summit_core.bus.server import servers
 from summit_core.bus.streams import declared
 from summit_core.bus.thin import Connection
-from summit_core.errors import SummitError, UnavailableError
+from summit_core.errors import SummitError, UnavailableError, outward
 from summit_core.observability.trace import TRACEPARENT, traceparent
 
 log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ class Bus:
         try:
             await self.client.flush(timeout=2)
         except (NatsError, OSError) as error:
-            return f"NATS does not answer: {error}"
+            return f"NATS does not answer: {outward(error)}"
         return None
 
     async def close(self) -> None:

@@ -17,12 +17,14 @@ import structlog
 from summit_core.bus.link import CONNECT_TIMEOUT_S, Handler, Link
 from summit_core.bus.protocol import CRLF, cancellation, check_subject, publication, subscription
 from summit_core.bus.server import Server, servers
-from summit_core.errors import UnavailableError
+from summit_core.errors import UnavailableError, outward
 
 log = structlog.get_logger(__name__)
 
 PING_EVERY_S: Final = 5.0
 ROUND_TRIP_S: Final = 2.0
+NOT_CONNECTED: Final = "not connected to NATS"
+"""What anybody may read of it; the log says where and why."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 1.0
 _DENIED: Final = re.compile(r'Permissions Violation for Publish to "(.+)"')
@@ -69,7 +71,7 @@ class Connection:
     def link(self) -> Link:
         """The present link; raises :class:`UnavailableError` while there is none."""
         if self._link is None:
-            raise UnavailableError(f"not connected to NATS: {self.problem}", retry_after_s=2)
+            raise UnavailableError(NOT_CONNECTED, retry_after_s=2)
         return self._link
 
     def subscribe(self, subject: str, handler: Handler) -> int:
@@ -94,12 +96,12 @@ class Connection:
     async def check(self) -> str | None:
         """None when the server answers a round trip."""
         if self._link is None:
-            return f"not connected to NATS: {self.problem}"
+            return NOT_CONNECTED
         try:
             async with asyncio.timeout(ROUND_TRIP_S):
                 await self._link.ping()
         except OSError as error:
-            return f"NATS does not answer: {error}"
+            return f"NATS does not answer: {outward(error)}"
         return None
 
     async def _live(self) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from summit_core.errors import outward
+
 Check = Callable[[], Awaitable[str | None]]
 """Returns None when the dependency answers, else the reason why not."""
 
@@ -81,4 +83,4 @@ async def _answer(check: Check) -> str | None:
     try:
         return await check()
     except OSError as error:
-        return f"{type(error).__name__}: {error}"
+        return outward(error)
