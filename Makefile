@@ -154,6 +154,9 @@ bench-limits: setup ## What the limits add to a request, beside none
 bench-audit: setup ## Records of the audit a second through the whole system, and what tampering with it escapes
 	$(BIN)/python bench/audit.py $(ARGS)
 
+bench-gateway: setup ## What the gateway adds to a request that it passes on, and how many lists one core can answer
+	$(BIN)/python bench/gateway.py $(ARGS)
+
 bench-cold: ## From a clean clone with empty caches to "ready", and again warm
 	@scripts/bench_cold.sh
 

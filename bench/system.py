@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sysconfig
@@ -63,6 +64,7 @@ class System:
     def __init__(self, folder: Path) -> None:
         self.state_dir = folder / "state"
         command: list[str | Path] = [SUMMIT, "up", "--state-dir", self.state_dir, "--json", "--scenario", "none"]
+        command += ["--port", str(free_port())]  # that of the default may be another system's, which would answer too
         with (folder / "up.log").open("a") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._process.stdout is not None
@@ -80,6 +82,12 @@ class System:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=30)
         self._process.stdout.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -146,9 +146,9 @@ async def test_guessing_is_stopped_before_the_key_is_looked_up(settings: Gateway
         store = gateway.app.state.services.keys._store
         find = store.find
 
-        async def counted(ids: Any) -> Any:
+        async def counted(ids: Any, *hashes: Any) -> Any:
             looked_up.update(ids)
-            return await find(ids)
+            return await find(ids, *hashes)
 
         store.find = counted
         guesses = [f"smt_{number:012x}_{'0' * 64}" for number in range(30)]

@@ -104,9 +104,9 @@ async def test_a_wrong_secret_costs_what_an_unknown_id_does(gateway: Gateway) ->
     store = gateway.app.state.services.keys._store
     find = store.find
 
-    async def counted(ids: list[str]) -> list[StoredKey]:
+    async def counted(ids: list[str], *hashes: bytes) -> list[StoredKey]:
         asked.append(len(ids))
-        found: list[StoredKey] = await find(ids)
+        found: list[StoredKey] = await find(ids, *hashes)
         return found
 
     store.find = counted

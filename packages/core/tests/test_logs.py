@@ -5,7 +5,8 @@ import logging
 
 import pytest
 import structlog
-from summit_core.observability.logs import configure_logs, redact
+from summit_core.observability import logs
+from summit_core.observability.logs import configure_logs, redact, request_line
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,19 @@ def test_our_lines_and_those_of_libraries_are_json(capsys: pytest.CaptureFixture
     assert "S3CRETVALUE" not in json.dumps(lines)
     logging.getLogger().handlers.clear()
     structlog.reset_defaults()
+
+
+def test_the_line_of_a_request_is_as_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("unit")
+    structlog.get_logger("ours").info("hello", request_id="r", trace_id="t")
+    request_line(method="GET", route="/v1/x", status=200, ms=1.5, request_id="r", trace_id="t")
+    other, line = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert set(line) == set(other) | {"method", "route", "status", "ms"}
+    assert (line["event"], line["service"], line["level"]) == ("request", "unit", "info")
+    assert line["time"][-1] == other["time"][-1] == "Z"
+    configure_logs("unit", "warning")
+    request_line(method="GET", route="/v1/x", status=200)
+    assert capsys.readouterr().out == ""
+    logging.getLogger().handlers.clear()
+    structlog.reset_defaults()
+    logs._write_request = None

@@ -6,13 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection
 from summit_core.audit.trail import LOOP as AUDIT
 from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror
 from summit_core.bus.owners import Owners
 from summit_core.clock import SystemClock
-from summit_core.errors import SummitError, UnavailableError
+from summit_core.errors import UnavailableError
 from summit_core.http.app import create_app
 from summit_core.http.client import Upstream, create_session
 from summit_core.http.limits.address import TrustedProxies
@@ -27,16 +26,15 @@ from summit_core.store import Pool, check_pool, create_pool
 from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
-from summit_gateway.access import Door, access_of, admit
-from summit_gateway.audit.action import action_of
 from summit_gateway.audit.middleware import AuditMiddleware
 from summit_gateway.console.endpoints import console_router
 from summit_gateway.console.files import ConsoleFiles
 from summit_gateway.deadlines import DEADLINES, URGENT
+from summit_gateway.guard import guard
 from summit_gateway.idempotency.middleware import IdempotencyMiddleware
 from summit_gateway.idempotency.service import KEPT_S, LEASE_S, Idempotency
 from summit_gateway.idempotency.store import IdempotencyStore
-from summit_gateway.identity import REFUSAL, SAFE_METHODS, Identity, IdentityMiddleware
+from summit_gateway.identity import Identity, IdentityMiddleware
 from summit_gateway.ingest.endpoints import ingest_router
 from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.endpoints import keys_router
@@ -91,17 +89,6 @@ def build_app(settings: GatewaySettings) -> FastAPI:
                 stack.push_async_callback(shared.close)
             await _start(services, settings, stack)
             yield
-
-    async def guard(connection: HTTPConnection) -> None:
-        try:
-            access = access_of(connection)
-            admit(connection, access)
-            if access is not Door.OPEN and connection.scope.get("method", "GET") not in SAFE_METHODS:
-                await action_of(connection).intend()
-        except SummitError as error:
-            if connection.scope["type"] != "websocket":
-                raise
-            connection.scope["state"][REFUSAL] = error
 
     app = create_app(
         SERVICE,

@@ -42,7 +42,7 @@ class KeyService:
         stored = self._known.get(key_id or "")
         right = is_right(token, stored.hash if stored else None)
         if key_id is not None and not right:  # a wrong secret costs what an unknown id does: the time tells nothing
-            stored = await self._find(key_id)
+            stored = await self._find(key_id, digest(token))
             right = is_right(token, stored.hash if stored else None)
         if stored is None or not right:
             raise UnauthenticatedError("the key is wrong; check it, or ask an administrator for another")
@@ -156,8 +156,9 @@ class KeyService:
         last = stored.key.last_used_at if stored else None
         return last is None or at - last >= USED_GRAIN
 
-    async def _find(self, key_id: str) -> StoredKey | None:
-        for stored in await self._store.find([key_id]):
+    async def _find(self, key_id: str, hash_: bytes | None = None) -> StoredKey | None:
+        """By its hash as well the database has nothing to send for a wrong secret, as for an id that is none."""
+        for stored in await self._store.find([key_id], hash_):
             self._known[key_id] = stored
             return stored
         return None

@@ -27,9 +27,11 @@ class KeyStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def find(self, ids: Iterable[str]) -> list[StoredKey]:
+    async def find(self, ids: Iterable[str], hash_: bytes | None = None) -> list[StoredKey]:
+        """Those with these ids; with a hash, only the one that has it."""
+        which = "id = ANY($1) AND ($2::bytea IS NULL OR hash = $2)"
         async with available():
-            rows = await self._pool.fetch(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ANY($1)", list(ids))
+            rows = await self._pool.fetch(f"SELECT {_COLUMNS} FROM api_keys WHERE {which}", list(ids), hash_)
         return [_stored(row) for row in rows]
 
     async def all(self) -> list[ApiKey]:

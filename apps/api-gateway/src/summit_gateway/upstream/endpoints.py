@@ -8,8 +8,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
+from summit_core.http.dispatch import plainly
 
 from summit_gateway.body import read_small
+from summit_gateway.guard import guard
 from summit_gateway.identity import principal_of
 from summit_gateway.openapi import describe
 from summit_gateway.services import Services
@@ -18,7 +20,10 @@ from summit_gateway.upstream.routes import ROUTES
 from summit_gateway.upstream.service import PASSED_ON
 
 _BY_NAME: Final = Parameter.KEYWORD_ONLY
-ObjectId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
+ID: Final = r"^[A-Za-z0-9_:\-]{1,64}$"
+ObjectId = Annotated[str, Path(pattern=ID)]
+_is_id: Final = re.compile(ID.removesuffix("$")).fullmatch
+_PASSED_ON: Final = frozenset(name.encode() for name in PASSED_ON)
 
 
 def upstream_router(services: Services) -> APIRouter:
@@ -37,12 +42,12 @@ def upstream_router(services: Services) -> APIRouter:
 
 def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Response]]:
     async def pass_on(request: Request, **_: str) -> Response:
-        query = request.url.query
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        scope = request.scope
+        query, headers = scope["query_string"].decode("latin-1"), _passed_on(scope["headers"])
         answer = await services.upstreams.forward(
             route.service,
             route.method,
-            request.url.path + (f"?{query}" if query else ""),
+            scope["path"] + (f"?{query}" if query else ""),
             principal=principal_of(request),
             headers=headers,
             body=await read_small(request) if route.method != "GET" else None,
@@ -50,8 +55,20 @@ def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Resp
         )
         return Response(answer.body, answer.status, answer.headers, media_type=answer.content_type)
 
+    async def plain(request: Request) -> Response | None:
+        if not all(map(_is_id, request.path_params.values())):
+            return None
+        await guard(request)
+        return await pass_on(request)
+
     # FastAPI checks what the signature declares: each part of the path in braces is a key.
     parts = [Parameter(name, _BY_NAME, annotation=ObjectId) for name in re.findall(r"{(\w+)}", route.path)]
     request = Parameter("request", _BY_NAME, annotation=Request)
     pass_on.__signature__ = Signature([request, *parts])  # type: ignore[attr-defined]  # functions do take one
+    plainly(pass_on, plain)
     return pass_on
+
+
+def _passed_on(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Of a header that was sent twice the first, which is what everybody else here reads."""
+    return {name.decode(): value.decode("latin-1") for name, value in reversed(headers) if name in _PASSED_ON}

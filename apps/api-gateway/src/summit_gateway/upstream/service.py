@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -57,10 +58,15 @@ class Upstreams:
     def _headers(self, principal: Principal) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {self._service_key}",
-            # A name may hold any letter, a header only ASCII.
-            PRINCIPAL_HEADER: json.dumps(msgspec.to_builtins(principal)),
+            PRINCIPAL_HEADER: _stated(principal),
             "Content-Type": "application/json",
         }
+
+
+@lru_cache(maxsize=1024)
+def _stated(principal: Principal) -> str:
+    """A name may hold any letter, a header only ASCII."""
+    return json.dumps(msgspec.to_builtins(principal))
 
 
 def _trusted(service: str, answer: Answer) -> Answer:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from summit_core.http import deadline, load, problems
 from summit_core.http.compression import CompressionMiddleware
 from summit_core.http.cors import cors
+from summit_core.http.dispatch import Dispatch
 from summit_core.http.health import health_router
 from summit_core.http.middleware import RequestMiddleware
 from summit_core.http.routes import Route, RouteTable, templates
@@ -31,6 +32,7 @@ class ServiceApp(FastAPI):
         return templates(self.routes)
 
     def build_middleware_stack(self) -> ASGIApp:
+        self.router.middleware_stack = Dispatch(self.routes, self.router.middleware_stack)
         return RequestMiddleware(super().build_middleware_stack(), service=self.service)
 
 

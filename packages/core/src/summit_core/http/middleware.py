@@ -1,6 +1,7 @@
 """Pure ASGI, around everything else: an id and a trace for every request, safe headers, the metrics, one log line."""
 
 import re
+from functools import cache
 from time import perf_counter
 from typing import Final
 
@@ -9,13 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from summit_core.errors import ErrorCode
 from summit_core.http import problems
-from summit_core.http.context import set_request_id
+from summit_core.http.context import request_id, set_request_id
 from summit_core.http.headers import secured
 from summit_core.http.routes import template_of
 from summit_core.ids import new_id
 from summit_core.observability import spans, trace
 from summit_core.observability.bounded import OTHER
+from summit_core.observability.logs import request_line
 from summit_core.observability.metrics import HTTP_DURATION, HTTP_REQUESTS
+from summit_core.observability.redact import redact
 
 REQUEST_ID_HEADER: Final = b"x-request-id"
 STREAM_ROUTE: Final = "/v1/stream"
@@ -26,7 +29,6 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 """A client may send any word as a method; only these get a series of their own, the others a 501."""
 MAX_HEADER_BYTES: Final = 32 * 1024
 _acceptable = re.compile(rb"^[A-Za-z0-9\-]{8,64}$")
-log = structlog.get_logger(__name__)
 
 
 class RequestMiddleware:
@@ -34,7 +36,9 @@ class RequestMiddleware:
 
     def __init__(self, app: ASGIApp, *, service: str) -> None:
         self._app = app
-        self._service = service
+        # a handful of routes and statuses, found by one look-up instead of by making their names again
+        self._counter = cache(lambda method, route, status: HTTP_REQUESTS.labels(service, method, route, str(status)))
+        self._timer = cache(lambda method, route: HTTP_DURATION.labels(service, method, route))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,11 +70,18 @@ class RequestMiddleware:
     def _record(self, scope: Scope, status: int, seconds: float, span: spans.Span) -> None:
         route = template_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        HTTP_REQUESTS.labels(self._service, method, route, str(status)).inc()
+        self._counter(method, route, status).inc()
         if route not in UNTIMED:
-            HTTP_DURATION.labels(self._service, method, route).observe(seconds)
+            self._timer(method, route).observe(seconds)
         if route not in PROBES:
-            log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+            request_line(
+                method=method,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                request_id=redact(request_id()),  # all of these but this one are of our own making
+                trace_id=span.trace.trace_id,
+            )
         span.end(route, status)
 
 

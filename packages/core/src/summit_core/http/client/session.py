@@ -3,7 +3,7 @@
 from ssl import SSLContext
 from typing import Any, Final
 
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.client_reqrep import ConnectionKey
 
 CONNECT_S: Final = 1.0
@@ -34,4 +34,5 @@ def create_session(context: SSLContext | None = None) -> ClientSession:
         timeout=ClientTimeout(total=TOTAL_S, connect=POOL_S, sock_connect=CONNECT_S, sock_read=READ_S),
         headers={"Accept-Encoding": "identity"},  # services do not pack for the machine next door; the door does
         auto_decompress=False,
+        cookie_jar=DummyCookieJar(),  # what one caller is told to keep, another must never send
     )
