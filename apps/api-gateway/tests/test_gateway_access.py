@@ -19,6 +19,8 @@ OPEN = {
     ("POST", "/v1/session"),
     ("POST", "/v1/session/refresh"),
     ("DELETE", "/v1/session"),
+    ("GET", "/v1/session/passkey"),
+    ("POST", "/v1/session/passkey"),
 }
 
 

@@ -49,6 +49,11 @@ from summit_gateway.openapi import complete
 from summit_gateway.organisations.endpoints import organisations_router
 from summit_gateway.organisations.service import OrganisationService
 from summit_gateway.organisations.store import OrganisationStore
+from summit_gateway.passkeys.ceremony import RelyingParty
+from summit_gateway.passkeys.challenge import Challenges
+from summit_gateway.passkeys.endpoints import passkeys_router
+from summit_gateway.passkeys.service import PasskeyService
+from summit_gateway.passkeys.store import PasskeyStore
 from summit_gateway.past.endpoints import past_router
 from summit_gateway.picture.endpoints import picture_router
 from summit_gateway.services import Services
@@ -120,6 +125,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
 def _routers(services: Services, settings: GatewaySettings) -> list[APIRouter]:
     return [
         sessions_router(services),
+        passkeys_router(services),
         users_router(services),
         keys_router(services),
         organisations_router(services),
@@ -187,6 +193,8 @@ async def _identify(services: Services, settings: GatewaySettings, pool: Pool, s
     stack.callback(passwords.close)
     services.keys = keys = KeyService(KeyStore(pool), clock)
     services.users = users = UserService(UserStore(pool), passwords, Seal(secret, previous), clock)
+    party = RelyingParty.of(settings.passkey_origins, settings.passkey_rp_id) if settings.passkey_origins else None
+    services.passkeys = PasskeyService(PasskeyStore(pool), party, Challenges(secret, clock), clock)
     services.sessions = SessionService(SessionStore(pool), keys, AccessTokens(secret, clock, previous), clock)
     loops: Loops = {"keys": lambda: keys.run(health)}
 

@@ -1,6 +1,7 @@
 """Who calls: found out once for each request, before anything that counts, limits or records by caller."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from summit_gateway.sessions.token import ACCESS
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 PRINCIPAL: Final = "principal"
 MAY_STAY: Final = "may_stay"
+BEGAN: Final = "began"
 REFUSAL: Final = "refusal"
 MISSING: Final = (
     "send the key in the header Authorization: Bearer <key> (a key in the address is never read), or sign in"
@@ -30,10 +32,12 @@ MISSING: Final = (
 
 
 class Caller(NamedTuple):
-    """Who calls, and whether he still may: a stream outlives the moment at which he was let in."""
+    """Who calls, and whether he still may: a stream outlives the moment at which he was let in. ``began``: when he, a
+    user, proved by himself who he is."""
 
     principal: Principal
     may_stay: Callable[[], bool]
+    began: datetime | None = None
 
 
 class Identity:
@@ -74,7 +78,7 @@ class Identity:
 
     async def _by_session(self, token: str) -> Caller:
         session, principal = await self._sessions.verify(token)
-        return Caller(principal, lambda: self._sessions.is_good(session, principal))
+        return Caller(principal, lambda: self._sessions.is_good(session, principal), self._sessions.began(session))
 
     def _refuse_other_sites(self, connection: HTTPConnection) -> None:
         """A browser adds the cookie by itself: make sure that it was our own page that asked."""
@@ -101,7 +105,7 @@ class IdentityMiddleware:
             try:
                 caller = await self._services.identity.of(HTTPConnection(scope))
                 if caller is not None:
-                    state[PRINCIPAL], state[MAY_STAY] = caller
+                    state[PRINCIPAL], state[MAY_STAY], state[BEGAN] = caller
             except SummitError as error:
                 state[REFUSAL] = error
         await self._app(scope, receive, send)
@@ -133,6 +137,12 @@ def principal_of(connection: HTTPConnection) -> Principal:
 def may_stay_of(connection: HTTPConnection) -> Callable[[], bool]:
     """Whether the caller's credential still holds, whenever that is asked; only behind the guard."""
     found: Callable[[], bool] = connection.scope["state"][MAY_STAY]
+    return found
+
+
+def began_of(connection: HTTPConnection) -> datetime | None:
+    """When the caller signed in; None for who came with a key or a token of others. Only behind the guard."""
+    found: datetime | None = connection.scope["state"][BEGAN]
     return found
 
 

@@ -13,6 +13,7 @@ from summit_gateway.ingest.service import Ingest
 from summit_gateway.keys.service import KeyService
 from summit_gateway.limits.service import Limiting
 from summit_gateway.organisations.service import OrganisationService
+from summit_gateway.passkeys.service import PasskeyService
 from summit_gateway.sessions.service import SessionService
 from summit_gateway.stream.hub import Hub
 from summit_gateway.upstream.service import Upstreams
@@ -33,6 +34,7 @@ class Services(HasIdentity, HasIdempotency, HasTrail):
     limits: Limiting
     mirror: Mirror
     organisations: OrganisationService
+    passkeys: PasskeyService
     sessions: SessionService
     upstreams: Upstreams
     users: UserService

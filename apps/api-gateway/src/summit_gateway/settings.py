@@ -9,6 +9,7 @@ from summit_core.settings import ServiceSettings, secret
 
 from summit_gateway.limits.settings import Limits
 from summit_gateway.oidc.issuer import is_safe
+from summit_gateway.passkeys.ceremony import RelyingParty
 
 
 class GatewaySettings(ServiceSettings):
@@ -41,6 +42,12 @@ class GatewaySettings(ServiceSettings):
     oidc_role_claim: str = Field(default="roles", description="the claim of the role; a path with dots is followed")
     oidc_roles: dict[str, Role] = Field(default={}, description='its words for our roles, {"ops-lead": "commander"}')
     oidc_organisation_claim: str | None = Field(default=None, description="the claim of the organisation")
+    passkey_origins: str = Field(
+        default="", description="pages whose passkeys sign in, https://ops.example.org; without one there are none"
+    )
+    passkey_rp_id: str | None = Field(
+        default=None, description="the domain that passkeys belong to; the host of the first page when absent"
+    )
     console_dir: Path | None = Field(default=None, description="the exported console")
     map_style_url: str | None = Field(default=None, description="another base map; the built-in one when absent")
     map_attribution: str = Field(default="Natural Earth · US Census", description="credit of the base map")
@@ -70,10 +77,16 @@ class GatewaySettings(ServiceSettings):
             raise ValueError("use redis://host:port/0, rediss:// or unix://")
         return value
 
-    @field_validator("oidc_issuer", "oidc_audience", "oidc_organisation_claim")
+    @field_validator("oidc_issuer", "oidc_audience", "oidc_organisation_claim", "passkey_rp_id")
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
+
+    @model_validator(mode="after")
+    def _pages_have_passkeys(self) -> "GatewaySettings":
+        if self.passkey_origins:
+            RelyingParty.of(self.passkey_origins, self.passkey_rp_id)  # says what is wrong with it
+        return self
 
     @model_validator(mode="after")
     def _issuer_is_whole(self) -> "GatewaySettings":

@@ -42,6 +42,8 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     CODE_REQUIRED = "code_required"
     PASSWORD_CHANGE_REQUIRED = "password_change_required"
+    PASSKEY_COPIED = "passkey_copied"
+    SIGN_IN_AGAIN = "sign_in_again"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"

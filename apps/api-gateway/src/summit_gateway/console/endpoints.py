@@ -6,16 +6,19 @@ from starlette.responses import Response
 from summit_core.http.responses import json_response
 
 from summit_gateway.openapi import describe
+from summit_gateway.passkeys.ceremony import RelyingParty
 from summit_gateway.settings import GatewaySettings
 
 
 class ConsoleConfig(Struct, frozen=True, kw_only=True, rename="camel"):
-    """``center`` is longitude, latitude. Without ``mapStyleUrl`` the console draws its built-in map."""
+    """``center`` is longitude, latitude. Without ``mapStyleUrl`` the console draws its built-in map. ``passkeys``:
+    the pages that offer them."""
 
     map_style_url: str | None
     attribution: str
     center: tuple[float, float]
     zoom: float
+    passkeys: tuple[str, ...]
 
 
 def console_router(settings: GatewaySettings) -> APIRouter:
@@ -25,6 +28,7 @@ def console_router(settings: GatewaySettings) -> APIRouter:
         attribution=settings.map_attribution,
         center=settings.map_center,
         zoom=settings.map_zoom,
+        passkeys=RelyingParty.of(settings.passkey_origins).origins if settings.passkey_origins else (),
     )
 
     @router.get("/console-config.json", summary="What the console shows first", **describe(ConsoleConfig))

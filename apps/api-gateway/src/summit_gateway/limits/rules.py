@@ -20,7 +20,7 @@ NEVER_THROTTLED: Final = (
     ("GET", "/v1/tasks/{id}"),
 )
 """What has to work in an emergency: acknowledge, stop, and read what an alarm is about."""
-SIGN_IN: Final = (("POST", "/v1/session"),)
+SIGN_IN: Final = (("POST", "/v1/session"), ("GET", "/v1/session/passkey"), ("POST", "/v1/session/passkey"))
 """Counted by address here and by account where the account is known; a wrong credential is no reason to refuse one."""
 REFRESH: Final = ("POST", "/v1/session/refresh")
 """Has a count of its own: who guesses passwords behind the same address ends nobody's session."""

@@ -2,16 +2,29 @@
 
 from typing import Final
 
+import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from summit_core.errors import ForbiddenError
+from summit_core.http.responses import json_response
 
-from summit_gateway.sessions.session import ACCESS_FOR, LASTS, Tokens
+from summit_gateway.sessions.session import ACCESS_FOR, LASTS, Begun, SignedIn, Tokens
 
 ACCESS_COOKIE: Final = "summit_session"
 REFRESH_COOKIE: Final = "summit_refresh"
+NOT_KEPT: Final = {"Cache-Control": "no-store"}
 REQUEST_HEADER: Final = "x-summit-request"
 _PATHS: Final = {ACCESS_COOKIE: "/", REFRESH_COOKIE: "/v1/session"}
+
+
+def answer(request: Request, begun: Begun, *, tokens: bool) -> Response:
+    """Who signed in; the tokens in the body for a program, else in cookies."""
+    if tokens:
+        shown = SignedIn(**msgspec.structs.asdict(begun.principal), tokens=begun.tokens)
+        return json_response(shown, headers=NOT_KEPT)
+    response = json_response(begun.principal, headers=NOT_KEPT)
+    give(request, response, begun.tokens)
+    return response
 
 
 def give(request: Request, response: Response, tokens: Tokens) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter
 from msgspec import Struct
 from starlette.requests import Request
@@ -22,16 +21,15 @@ from summit_gateway.openapi import describe
 from summit_gateway.services import Services
 from summit_gateway.sessions.cookies import (
     ACCESS_COOKIE,
+    NOT_KEPT,
     REFRESH_COOKIE,
-    give,
+    answer,
     require_own_page,
     take_back,
 )
 from summit_gateway.sessions.session import Begun, SignedIn
 from summit_gateway.users.service import Credentials, OfferedTotp
 from summit_gateway.users.user import Password
-
-NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class SignIn(Struct, frozen=True, kw_only=True):
@@ -72,19 +70,20 @@ def sessions_router(services: Services) -> APIRouter:
         wanted = await read_json(request, SignIn)
         begun = await _begun(services, request, wanted)
         signed_in(request, begun.principal)
-        return _with_tokens(begun) if wanted.tokens else _with_cookies(request, begun)
+        return answer(request, begun, tokens=wanted.tokens)
 
     @router.post(
         "/v1/session/refresh", summary="Renew the tokens", **describe(SignedIn, body=Renew, body_required=False)
     )
     async def renew(request: Request) -> Response:
         if media_type(request) == JSON:
-            return _with_tokens(await services.sessions.renew((await read_json(request, Renew)).refresh))
+            refresh = (await read_json(request, Renew)).refresh
+            return answer(request, await services.sessions.renew(refresh), tokens=True)
         require_own_page(request)
         cookie = request.cookies.get(REFRESH_COOKIE)
         if cookie is None:
             raise UnauthenticatedError("there is no session to renew; sign in")
-        return _with_cookies(request, await services.sessions.renew(cookie))
+        return answer(request, await services.sessions.renew(cookie), tokens=False)
 
     @router.get("/v1/session", summary="Who am I?", **describe(Principal))
     async def who_am_i(request: Request) -> Response:
@@ -128,14 +127,3 @@ async def _begun(services: Services, request: Request, wanted: SignIn) -> Begun:
     given = Credentials(user=wanted.user, password=wanted.password, code=wanted.code, new_password=wanted.new_password)
     proven = await services.users.verify(given)
     return await services.sessions.start(proven.user.principal, user=proven.user, at=proven.at)
-
-
-def _with_tokens(begun: Begun) -> Response:
-    answer = SignedIn(**msgspec.structs.asdict(begun.principal), tokens=begun.tokens)
-    return json_response(answer, headers=NOT_KEPT)
-
-
-def _with_cookies(request: Request, begun: Begun) -> Response:
-    response = json_response(begun.principal, headers=NOT_KEPT)
-    give(request, response, begun.tokens)
-    return response

@@ -99,6 +99,11 @@ class SessionService:
             return session.user.principal == principal
         return self._keys.is_good(principal.id)
 
+    def began(self, session_id: str) -> datetime | None:
+        """When its user signed in: renewing a session makes it no younger. None for one of a key."""
+        session = self._known.get(session_id)
+        return None if session is None or session.user is None else session.started_at
+
     async def run(self, health: HealthMonitor) -> None:
         """Keep what we know in step with the database; run it under ``supervise``."""
         health.expect(LOOP)

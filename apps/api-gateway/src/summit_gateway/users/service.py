@@ -118,6 +118,8 @@ class UserService:
         ends = password is not None or (before.active and not after.active)
         async with self._store.change(self._clock.now()) as connection:
             await store.update(connection, after, password, log_out=ends)
+            if password is not None or patch.passkeys is not UNSET:
+                await store.forget_passkeys(connection, user_id)
         fields = [name for name in UserPatch.__struct_fields__ if getattr(patch, name) is not UNSET]
         log.info("user changed", user=user_id, fields=fields, by=by.id)
         return after

@@ -126,6 +126,10 @@ async def update(connection: asyncpg.Connection, user: User, password: str | Non
     )
 
 
+async def forget_passkeys(connection: asyncpg.Connection, user_id: str) -> None:
+    await connection.execute("DELETE FROM passkeys WHERE user_id = $1", user_id)
+
+
 async def delete(connection: asyncpg.Connection, user_id: str) -> None:
     """Ends every session of the user as well (the tables say so)."""
     await connection.execute("DELETE FROM users WHERE id = $1", user_id)

@@ -56,13 +56,15 @@ class NewUser(Struct, frozen=True, kw_only=True):
 
 
 class UserPatch(Struct, frozen=True, kw_only=True):
-    """What is absent stays. ``totp`` can only be switched off here: for somebody who has lost his device."""
+    """What is absent stays. ``totp`` and ``passkeys`` can only be switched off here: for somebody who has lost his
+    device. A new password takes the passkeys away too: whoever had the account may have added one."""
 
     role: PersonRole | UnsetType = UNSET
     areas: Areas | UnsetType = UNSET
     active: bool | UnsetType = UNSET
     password: Password | UnsetType = UNSET
     totp: Literal["off"] | UnsetType = UNSET
+    passkeys: Literal["off"] | UnsetType = UNSET
 
 
 class UserList(Struct, frozen=True, kw_only=True):

@@ -100,6 +100,8 @@ class Wiring:
     def _gateway(self) -> dict[str, str]:
         env = {f"SUMMIT_{name.upper()}_URL": self.url(name) for name in MODULES if name != GATEWAY}
         env |= {"SUMMIT_SESSION_SECRET": self.secrets.session, "SUMMIT_ADMIN_KEY_FILE": str(self.admin_key)}
+        if not os.environ.get("SUMMIT_PASSKEY_ORIGINS"):  # browsers give passkeys to names, never to addresses
+            env["SUMMIT_PASSKEY_ORIGINS"] = f"http{'s' if self.tls else ''}://localhost:{self.ports[GATEWAY]}"
         console = console_dir()
         return env | ({"SUMMIT_CONSOLE_DIR": str(console)} if console else {})
 
