@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import psutil
 import pytest
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -26,6 +27,13 @@ from summit_core.settings import ServiceSettings
 LOOPBACK = ("localhost", "127.0.0.1")
 BOUND_S = 10.0
 KEY_OF_SERVICES = "service-key-of-the-tests"
+
+PLAIN = {
+    "HTTP": (b"GET /livez HTTP/1.0\r\n\r\n", b"HTTP/1"),
+    "MQTT": (b"\x10\x17\x00\x04MQTT\x04\xc2\x00\x05\x00\x04hers\x00\x01a\x00\x02pw", b"\x20\x02\x00"),
+    "NATS": (b'CONNECT {"user":"a","pass":"pw","verbose":false}\r\nPING\r\n', b"PONG"),
+}
+"""What a client says in plain text that is not asked for more, and what shows that it was listened to."""
 
 
 class Broker(NamedTuple):
@@ -134,3 +142,26 @@ def broker(ours: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     yield Broker(f"nats://a:pw@127.0.0.1:{ports['nats']}", ports["mqtt"], server)
     server.kill()
     server.wait()
+
+
+def listeners(pid: int) -> list[int]:
+    """The ports on which a process and its children listen."""
+    process = psutil.Process(pid)
+    found = [one for each in (process, *process.children(recursive=True)) for one in each.net_connections("tcp")]
+    return sorted({one.laddr.port for one in found if one.status == psutil.CONN_LISTEN})
+
+
+async def spoken_in_plain(port: int) -> str | None:
+    """The protocol that a listener speaks without TLS."""
+    for protocol, (said, answered) in PLAIN.items():
+        heard = b""
+        with contextlib.suppress(OSError, TimeoutError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            async with asyncio.timeout(0.7):
+                while answered not in heard and (more := await reader.read(4096)):
+                    heard += more
+        writer.close()
+        if answered in heard:
+            return protocol
+    return None

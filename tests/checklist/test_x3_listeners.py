@@ -11,44 +11,14 @@ import time
 from collections.abc import Iterator
 
 import aiohttp
-import psutil
 import pytest
-from checklist_transport import Broker, serving, settings_of, shows
+from checklist_transport import Broker, listeners, serving, settings_of, shows, spoken_in_plain
 from summit_cli.certs.authority import Authority
 from summit_cli.embedded.ports import choose
 from summit_cli.embedded.tls import Tls
 from summit_core.settings import ServiceSettings
 
 STARTS_WITHIN_S = 60.0
-PLAIN = {
-    "HTTP": (b"GET /livez HTTP/1.0\r\n\r\n", b"HTTP/1"),
-    "MQTT": (b"\x10\x17\x00\x04MQTT\x04\xc2\x00\x05\x00\x04hers\x00\x01a\x00\x02pw", b"\x20\x02\x00"),
-    "NATS": (b'CONNECT {"user":"a","pass":"pw","verbose":false}\r\nPING\r\n', b"PONG"),
-}
-"""What a client says in plain text that is not asked for more, and what shows that it was listened to."""
-
-
-def listeners(pid: int) -> list[int]:
-    """The ports on which a process and its children listen."""
-    process = psutil.Process(pid)
-    found = [one for each in (process, *process.children(recursive=True)) for one in each.net_connections("tcp")]
-    return sorted({one.laddr.port for one in found if one.status == psutil.CONN_LISTEN})
-
-
-async def spoken_in_plain(port: int) -> str | None:
-    """The protocol that a listener speaks without TLS."""
-    for protocol, (said, answered) in PLAIN.items():
-        heard = b""
-        with contextlib.suppress(OSError, TimeoutError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(said)
-            async with asyncio.timeout(0.7):
-                while answered not in heard and (more := await reader.read(4096)):
-                    heard += more
-        writer.close()
-        if answered in heard:
-            return protocol
-    return None
 
 
 async def version_agreed(port: int, context: ssl.SSLContext, *, greets: bool) -> str | None:
