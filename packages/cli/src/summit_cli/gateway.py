@@ -1,6 +1,6 @@
 """The gateway as the command line speaks to it: one pool, the administrator's key, errors that say what to do."""
 
-import asyncio
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,9 +10,7 @@ import msgspec
 
 from summit_cli import endpoints_file
 from summit_cli.endpoints_file import Endpoints
-
-RETRIABLE = {429, 502, 503, 504}
-GIVE_UP_AFTER_S = 60.0
+from summit_cli.patience import RETRIABLE, Patience
 
 
 class Gateway:
@@ -45,37 +43,34 @@ class Gateway:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         """Status and decoded answer. While the gateway is away or busy it tries again, as ``Retry-After`` says."""
-        loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + GIVE_UP_AFTER_S, 0.2
+        patience = Patience(self._base)
         while True:
             try:
-                status, answer, retry_after = await self._once(method, path, body, params, headers or {})
+                status, answer, told = await self._once(method, path, body, params, headers or {})
             except (aiohttp.ClientError, TimeoutError) as error:
-                status, answer, retry_after = 503, {"detail": str(error) or type(error).__name__}, None
+                status, answer, told = 503, {"detail": str(error) or type(error).__name__}, {}
             if status not in RETRIABLE:
                 return status, answer
-            wait = pause if retry_after is None else retry_after
-            if loop.time() + wait > deadline:
-                raise click.ClickException(
-                    f"the gateway {self._base} was away for {GIVE_UP_AFTER_S:.0f} s ({_detail(answer)}); "
-                    "see `summit status`"
-                )
-            await asyncio.sleep(wait)
-            pause = min(5.0, pause * 2)
+            await patience.wait(status, _detail(answer), told)
 
     async def get(self, path: str, **params: str) -> Any:
         """The answer of a GET that must succeed."""
         status, answer = await self.ask("GET", path, params=params)
-        return _successful(status, answer)
+        return successful(status, answer)
 
     async def post(self, path: str, body: object) -> Any:
         """The answer of a POST that must succeed."""
         status, answer = await self.ask("POST", path, body=msgspec.json.encode(body))
-        return _successful(status, answer)
+        return successful(status, answer)
+
+    async def change(self, method: str, path: str, body: object = None) -> Any:
+        """The answer of a PATCH or DELETE that must succeed."""
+        status, answer = await self.ask(method, path, body=None if body is None else msgspec.json.encode(body))
+        return successful(status, answer)
 
     async def _once(
         self, method: str, path: str, body: bytes | None, params: dict[str, str] | None, extra: dict[str, str]
-    ) -> tuple[int, Any, float | None]:
+    ) -> tuple[int, Any, Mapping[str, str]]:
         if self._session is None:
             raise RuntimeError("use `async with Gateway(...)`")
         headers = extra | ({"Content-Type": "application/json"} if body is not None else {})
@@ -83,8 +78,7 @@ class Gateway:
             method, self._base + path, data=body, params=params, headers=headers
         ) as response:
             content = await response.read()
-            wait = response.headers.get("Retry-After", "")
-            return response.status, _decoded(content), float(wait) if wait.isdigit() else None
+            return response.status, _decoded(content), response.headers
 
 
 def _decoded(content: bytes) -> Any:
@@ -98,7 +92,8 @@ def _detail(answer: Any) -> str:
     return str(answer.get("detail") or answer.get("code") or answer) if isinstance(answer, dict) else str(answer)
 
 
-def _successful(status: int, answer: Any) -> Any:
+def successful(status: int, answer: Any) -> Any:
+    """The answer; raises :class:`click.ClickException` for a refusal."""
     if status >= 400:
         raise click.ClickException(f"the gateway refused ({status}): {_detail(answer)}")
     return answer

@@ -14,6 +14,7 @@ import msgspec
 
 from summit_cli import endpoints_file
 from summit_cli.endpoints_file import Endpoints
+from summit_cli.patience import BUSY, Patience
 
 PIECE: Final = 64 * 1024
 UNHURRIED: Final = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=120.0)
@@ -42,43 +43,52 @@ async def upload(endpoints: Endpoints, path: str, file: IO[bytes], media_type: s
         while piece := await asyncio.to_thread(file.read, PIECE):
             yield piece
 
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=UNHURRIED) as session,
-            session.post(
-                endpoints.gateway + path,
-                data=pieces(),
-                headers=_key(endpoints) | {"Content-Type": media_type},
-                ssl=endpoints_file.encryption(endpoints),
-            ) as answer,
-        ):
-            content = await answer.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _away(endpoints, error) from None
-    if answer.status >= 400:
-        raise _refused(answer.status, content)
-    return msgspec.json.decode(content)
+    patience, begin = Patience(endpoints.gateway), file.tell()
+    while True:
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=UNHURRIED) as session,
+                session.post(
+                    endpoints.gateway + path,
+                    data=pieces(),
+                    headers=_key(endpoints) | {"Content-Type": media_type},
+                    ssl=endpoints_file.encryption(endpoints),
+                ) as answer,
+            ):
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _away(endpoints, error) from None
+        if answer.status < 400:
+            return msgspec.json.decode(content)
+        if answer.status != BUSY:
+            raise _refused(answer.status, content)
+        await patience.wait(BUSY, _detail(content), answer.headers)
+        file.seek(begin)
 
 
 async def _receive(endpoints: Endpoints, path: str, params: dict[str, str], file: IO[bytes]) -> int:
-    size = 0
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=UNHURRIED) as session,
-            session.get(
-                endpoints.gateway + path,
-                params=params,
-                headers=_key(endpoints),
-                ssl=endpoints_file.encryption(endpoints),
-            ) as answer,
-        ):
-            if answer.status >= 400:
-                raise _refused(answer.status, await answer.read())
-            async for piece in answer.content.iter_chunked(PIECE):
-                size += file.write(piece)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _away(endpoints, error) from None
-    return size
+    size, patience = 0, Patience(endpoints.gateway)
+    while True:
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=UNHURRIED) as session,
+                session.get(
+                    endpoints.gateway + path,
+                    params=params,
+                    headers=_key(endpoints),
+                    ssl=endpoints_file.encryption(endpoints),
+                ) as answer,
+            ):
+                if answer.status < 400:
+                    async for piece in answer.content.iter_chunked(PIECE):
+                        size += file.write(piece)
+                    return size
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _away(endpoints, error) from None
+        if answer.status != BUSY:
+            raise _refused(answer.status, content)
+        await patience.wait(BUSY, _detail(content), answer.headers)
 
 
 def _key(endpoints: Endpoints) -> dict[str, str]:
@@ -86,11 +96,14 @@ def _key(endpoints: Endpoints) -> dict[str, str]:
 
 
 def _refused(status: int, content: bytes) -> click.ClickException:
+    return click.ClickException(f"the gateway refused ({status}): {_detail(content)}")
+
+
+def _detail(content: bytes) -> str:
     try:
-        detail = msgspec.json.decode(content)["detail"]
+        return str(msgspec.json.decode(content)["detail"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        detail = content[:200].decode(errors="replace")
-    return click.ClickException(f"the gateway refused ({status}): {detail}")
+        return content[:200].decode(errors="replace")
 
 
 def _away(endpoints: Endpoints, error: Exception) -> click.ClickException:

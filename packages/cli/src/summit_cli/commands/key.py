@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from summit_core.model import Role
 
 from summit_cli import endpoints_file
 from summit_cli.commands import options
-from summit_cli.gateway import Gateway
+from summit_cli.gateway import Gateway, successful
 
 # the role "service" belongs to the services themselves
 _ROLES = [role.value for role in Role if role is not Role.SERVICE]
@@ -35,7 +36,7 @@ def create(state_dir: Path, as_json: bool, scopes: tuple[str, ...], expires: dat
     body = {name: value for name, value in given.items() if value} | ({"scopes": scopes} if scopes else {})
     if expires is not None:
         body["expires_at"] = expires.replace(tzinfo=UTC).isoformat()
-    _show(asyncio.run(_post(state_dir, "/v1/keys", body)), as_json)
+    _show(asyncio.run(_ask(state_dir, "POST", "/v1/keys", body)), as_json)
 
 
 @key.command()
@@ -47,7 +48,42 @@ def create(state_dir: Path, as_json: bool, scopes: tuple[str, ...], expires: dat
 @options.as_json
 def rotate(id: str, overlap: float, state_dir: Path, as_json: bool) -> None:
     """Make another key in the place of the one with this ID (the part after smt_). It is shown once."""
-    _show(asyncio.run(_post(state_dir, f"/v1/keys/{id}/rotate", {"overlap_s": round(overlap * 3600)})), as_json)
+    _show(asyncio.run(_ask(state_dir, "POST", f"/v1/keys/{id}/rotate", {"overlap_s": round(overlap * 3600)})), as_json)
+
+
+@key.command("list")
+@options.state_dir
+@options.as_json
+def list_(state_dir: Path, as_json: bool) -> None:
+    """List the keys without their secrets, and which of them still open something."""
+    found = asyncio.run(_ask(state_dir, "GET", "/v1/keys"))["items"]
+    if as_json:
+        click.echo(json.dumps({"items": found}))
+        return
+    for one in found:
+        used = f"last used {one['last_used_at']}" if one.get("last_used_at") else "never used"
+        click.echo(f"{one['id']:13} {one['role']:14} {one['organisation']:16} {_state(one):24} {used:34} {one['name']}")
+
+
+@key.command()
+@click.argument("id")
+@options.state_dir
+@options.as_json
+def revoke(id: str, state_dir: Path, as_json: bool) -> None:
+    """Revoke the key with this ID (the part after smt_) for good. What it holds open ends within seconds."""
+    asyncio.run(_ask(state_dir, "DELETE", f"/v1/keys/{id}"))
+    click.echo(
+        json.dumps({"revoked": id}) if as_json else f"{id} opens nothing any more; `summit key create` makes another"
+    )
+
+
+def _state(one: dict[str, Any]) -> str:
+    if one.get("revoked_at"):
+        return "revoked"
+    until = one.get("expires_at")
+    if until is None:
+        return "holds"
+    return f"{'holds until' if datetime.fromisoformat(until) > datetime.now(UTC) else 'ended'} {until[:10]}"
 
 
 def _show(made: dict[str, Any], as_json: bool) -> None:
@@ -57,7 +93,9 @@ def _show(made: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{made['key']}\nthis is the only time it is shown", nl=True)
 
 
-async def _post(state_dir: Path, path: str, body: dict[str, Any]) -> dict[str, Any]:
+async def _ask(state_dir: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     async with Gateway(endpoints_file.read(state_dir / "endpoints.json")) as gateway:
-        made: dict[str, Any] = await gateway.post(path, body)
-    return made
+        status, answer = await gateway.ask(method, path, body=None if body is None else msgspec.json.encode(body))
+    if status == 404 or (status == 422 and body is None):
+        raise click.ClickException("there is no such key; `summit key list` shows the ID of each")
+    return dict(successful(status, answer))

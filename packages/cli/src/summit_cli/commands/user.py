@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from summit_cli import endpoints_file
 from summit_cli.commands import options
@@ -27,7 +26,7 @@ _password = click.option(
 
 @click.group()
 def user() -> None:
-    """Add people, switch them off and give them a new password."""
+    """Add people, switch them off and on, change what they may, and let them in again."""
 
 
 @user.command("list")
@@ -64,7 +63,41 @@ def add(name: str, role: str, organisation: str | None, password: str, state_dir
 @options.as_json
 def disable(name: str, state_dir: Path, as_json: bool) -> None:
     """Switch NAME off. All his sessions end within seconds."""
-    _change(state_dir, name, {"active": False}, as_json, "is switched off")
+    _change(state_dir, name, {"active": False}, as_json, "is switched off; `summit user enable` lets him in again")
+
+
+@user.command()
+@_name
+@options.state_dir
+@options.as_json
+def enable(name: str, state_dir: Path, as_json: bool) -> None:
+    """Let NAME in again. He signs in anew."""
+    _change(state_dir, name, {"active": True}, as_json, "may sign in again")
+
+
+@user.command()
+@_name
+@click.argument("role", type=click.Choice(_ROLES))
+@options.state_dir
+@options.as_json
+def role(name: str, role: str, state_dir: Path, as_json: bool) -> None:
+    """Make NAME a ROLE. It holds at once, also where he is signed in."""
+    _change(state_dir, name, {"role": role}, as_json, f"is {role} from now on")
+
+
+@user.command()
+@_name
+@_password
+@options.state_dir
+@options.as_json
+def reset(name: str, password: str, state_dir: Path, as_json: bool) -> None:
+    """Let NAME begin anew, who lost his device or whose account was taken over.
+
+    A new first password; one-time codes and passkeys are gone, and all his sessions end within seconds.
+    """
+    body = {"password": password, "totp": "off", "passkeys": "off"}
+    told = "begins anew: give him the password, he has to change it, and sets up codes and passkeys again"
+    _change(state_dir, name, body, as_json, told)
 
 
 @user.command()
@@ -73,7 +106,7 @@ def disable(name: str, state_dir: Path, as_json: bool) -> None:
 @options.state_dir
 @options.as_json
 def password(name: str, password: str, state_dir: Path, as_json: bool) -> None:
-    """Give NAME a new first password. All his sessions end within seconds."""
+    """Give NAME a new first password. His passkeys are gone, and all his sessions end within seconds."""
     _change(state_dir, name, {"password": password}, as_json, "has a new password, to be changed at the next sign-in")
 
 
@@ -99,7 +132,4 @@ async def _patch(state_dir: Path, name: str, body: dict[str, Any]) -> dict[str, 
         found = next((one["id"] for one in people if one["name"] == name.lower()), None)
         if found is None:
             raise click.ClickException(f"there is no user {name}; see `summit user list`")
-        status, answer = await gateway.ask("PATCH", f"{_PATH}/{found}", body=msgspec.json.encode(body))
-        if status >= 400:
-            raise click.ClickException(f"the gateway refused ({status}): {answer.get('detail', answer)}")
-        return dict(answer)
+        return dict(await gateway.change("PATCH", f"{_PATH}/{found}", body))
