@@ -3,53 +3,25 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from time import monotonic
+from contextlib import nullcontext
 from typing import Any
 
-import aiohttp
 import pytest
-from gateway_harness import Gateway, running
+from checklist_limits import LIMITED_S, ask, breaches, guesses_at_sign_in, held_up, limited, opened, three_streams
+from gateway_harness import Gateway, free_port
 from pydantic import SecretStr
 from summit_core.http import middleware
+from summit_core.http.limits import limiter, shared
+from summit_core.http.limits.quota import Policy, Verdict
+from summit_core.http.limits.seats import Seats
 from summit_core.observability.metrics import HTTP_REQUESTS
 from summit_gateway.access import ACCESS
+from summit_gateway.limits import rules
 from summit_gateway.limits.rules import NEVER_THROTTLED
-from summit_gateway.limits.settings import Limits
+from summit_gateway.limits.service import Limiting
 from summit_gateway.settings import GatewaySettings
 
-FIELD = re.compile(r'"(?P<name>\w+)";r=(?P<left>\d+);t=(?P<seconds>\d+)')
 ALERTS = "/v1/alerts"
-EXEMPT_S, LIMITED_S = 0.05, 0.5
-
-
-@asynccontextmanager
-async def limited(settings: GatewaySettings, proxies: str = "", **limits: Any) -> AsyncIterator[Gateway]:
-    changed = settings.model_copy(update={"limits": Limits(**limits), "trusted_proxies": proxies})
-    async with running(changed) as gateway:
-        yield gateway
-
-
-async def ask(gateway: Gateway, path: str, key: str | None = None, **headers: str) -> aiohttp.ClientResponse:
-    sent = (gateway.headers(key) if key else {}) | headers
-    response = await gateway.http.get(gateway.url + path, headers=sent)
-    await response.read()
-    return response
-
-
-def breaches(responses: list[aiohttp.ClientResponse], allowed: int) -> list[str]:
-    """What of these answers to equal requests is not as a limit of ``allowed`` must be."""
-    found = []
-    admitted = sum(one.status != 429 for one in responses)
-    if admitted != allowed:
-        found.append(f"{admitted} of {len(responses)} let through, not {allowed}")
-    for one in responses:
-        if one.status == 429 and not one.headers.get("Retry-After", "").isdecimal():
-            found.append("429 without Retry-After")
-        if FIELD.match(one.headers.get("RateLimit", "")) is None or "RateLimit-Policy" not in one.headers:
-            found.append(f"{one.status} without the fields of limits")
-    return found
 
 
 async def test_one_more_than_allowed_is_told_when_to_come_again(settings: GatewaySettings) -> None:
@@ -70,6 +42,7 @@ def routes_of_429(page: str) -> set[str]:
     return set(re.findall(r'http_requests_total\{[^}]*route="([^"]+)"[^}]*status="429"', page))
 
 
+@pytest.mark.planted("only the router knows the template, so a 429 is counted at no route")
 async def test_a_refusal_is_counted_at_its_route(settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """And under no more names than there are routes, whatever is asked for."""
 
@@ -108,7 +81,7 @@ async def test_two_tabs_of_an_operator_in_an_incident_are_never_refused(gateway:
 async def test_what_must_work_in_an_emergency_is_never_throttled(settings: GatewaySettings, upstream: Any) -> None:
     assert set(NEVER_THROTTLED) <= set(ACCESS)
     async with limited(settings, operator="3/60", public="3/60", writes="1/60", failed_address="1/60") as gateway:
-        statuses = Counter()
+        statuses = Counter[int]()
         for _ in range(40):
             for method, path in NEVER_THROTTLED:
                 url = gateway.url + path.replace("{id}", "a-1")
@@ -119,6 +92,7 @@ async def test_what_must_work_in_an_emergency_is_never_throttled(settings: Gatew
         assert 429 in [(await ask(gateway, "/v1/entities", gateway.admin_key)).status for _ in range(5)]
 
 
+@pytest.mark.planted("every proxy is trusted, so whoever forges X-Forwarded-For is another client each time")
 async def test_a_forged_address_helps_nobody(settings: GatewaySettings) -> None:
     def forged(number: int) -> dict[str, str]:
         return {"X-Forwarded-For": f"198.51.100.{number}", "X-Real-IP": f"198.51.100.{number}"}
@@ -164,15 +138,24 @@ async def test_guessing_is_stopped_before_the_key_is_looked_up(settings: Gateway
 
 
 async def test_signing_in_is_limited_by_address_and_by_account(settings: GatewaySettings) -> None:
-    async def sign_in(gateway: Gateway, key: str) -> int:
-        async with gateway.http.post(gateway.url + "/v1/session", json={"key": key}) as response:
-            return response.status
-
     async with limited(settings, sign_in="8/60", sign_in_account="3/60") as gateway:
-        wrong = gateway.admin_key[:-4] + "0000"
-        assert [await sign_in(gateway, wrong) for _ in range(5)] == [401, 401, 401, 429, 429]
-        others = [await sign_in(gateway, f"smt_{number:012x}_{'0' * 64}") for number in range(5)]
-        assert others == [401, 401, 401, 429, 429]
+        assert await guesses_at_sign_in(gateway) == ([401, 401, 401, 429, 429], [401, 401, 401, 429, 429])
+
+
+@pytest.mark.planted("nothing counts attempts at an account, so a password can be guessed at leisure")
+async def test_accounts_that_nobody_counts_are_noticed(
+    settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def uncounted(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(Limiting, "sign_in", uncounted)
+    async with limited(settings, sign_in="8/60", sign_in_account="3/60") as gateway:
+        account, others = await guesses_at_sign_in(gateway)
+        assert (account.count(429), others.count(429)) == (0, 2), "now the limit of the address alone holds"
+    async with limited(settings, sign_in="1000/60") as gateway:
+        account, others = await guesses_at_sign_in(gateway)
+        assert 429 not in {*account, *others}
 
 
 async def test_writes_are_limited_and_observations_are_not_by_number_of_requests(settings: GatewaySettings) -> None:
@@ -188,22 +171,21 @@ async def test_writes_are_limited_and_observations_are_not_by_number_of_requests
 
 
 async def test_streams_are_bounded_for_each_caller(settings: GatewaySettings) -> None:
-    async with limited(settings, streams_of_one=2) as gateway:
-        headers = gateway.headers()
-        url = gateway.url + "/v1/stream"
-        first, second = [await gateway.http.get(url, headers=headers) for _ in range(2)]
-        third = await gateway.http.get(url, headers=headers)
-        assert (first.status, second.status, third.status) == (200, 200, 429)
-        async with gateway.http.ws_connect(url.replace("http", "ws"), headers=headers) as socket:
-            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
-            assert socket.close_code == 4429
-        first.close()
+    async with limited(settings, streams_of_one=2) as gateway, three_streams(gateway) as (streams, closed_with):
+        assert ([one.status for one in streams], closed_with) == ([200, 200, 429], 4429)
+        streams[0].close()
         async with asyncio.timeout(5.0):
-            while (again := await gateway.http.get(url, headers=headers)).status == 429:  # until its end is noticed
+            while (again := await opened(gateway)).status == 429:  # until its end is noticed
                 again.close()
         assert again.status == 200
-        for stream in (second, again):
-            stream.close()
+        again.close()
+
+
+@pytest.mark.planted("streams are counted for nobody: one caller takes as many as he likes")
+async def test_streams_without_a_bound_are_noticed(settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Seats, "held", lambda *_: nullcontext())
+    async with limited(settings, streams_of_one=2) as gateway, three_streams(gateway) as (streams, closed_with):
+        assert ([one.status for one in streams], closed_with) == ([200, 200, 200], None)
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
@@ -211,22 +193,13 @@ async def test_a_dead_or_hanging_store_holds_up_nothing(
     settings: GatewaySettings, redis_server: Any, fault: str
 ) -> None:
     """Then each process counts alone: still a limit, and readiness says so without being unready."""
-    shared = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
-    async with limited(shared, operator="40/60", public="6/60") as gateway:
+    with_store = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
+    async with limited(with_store, operator="40/60", public="6/60") as gateway:
         viewer = await gateway.key("viewer")
         assert (await ask(gateway, "/v1/entities", viewer)).status == 200
         (redis_server.kill if fault == "killed" else redis_server.freeze)()
 
-        async def timed(path: str, key: str | None) -> tuple[float, aiohttp.ClientResponse]:
-            started = monotonic()
-            response = await ask(gateway, path, key)
-            return monotonic() - started, response
-
-        first = await asyncio.gather(*(timed("/v1/entities", gateway.admin_key) for _ in range(10)))
-        exempt = [await timed("/livez", None) for _ in range(20)]
-        assert max(seconds for seconds, _ in first) < LIMITED_S
-        assert {response.status for _, response in first} == {200}
-        assert sorted(seconds for seconds, _ in exempt)[-2] < EXEMPT_S
+        assert await held_up(gateway) == []
         assert breaches([await ask(gateway, "/v1/entities", viewer) for _ in range(8)], 5) == []
         ready = await ask(gateway, "/readyz")
         assert ready.status == 200
@@ -239,12 +212,60 @@ async def test_a_dead_or_hanging_store_holds_up_nothing(
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.planted("a client of the store that waits for seconds, and health checks that are counted in it as well")
+async def test_a_store_that_holds_up_requests_is_noticed(
+    settings: GatewaySettings, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "PATIENCE_S", LIMITED_S + 0.05)
+    monkeypatch.setattr(limiter, "PAUSE_S", 0.0)
+    monkeypatch.setattr(rules, "HEALTH", frozenset())
+    with_store = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
+    async with limited(with_store) as gateway:
+        redis_server.freeze()
+        assert {what.split(":")[0] for what in await held_up(gateway)} == {"limited", "exempt"}
+
+
+@pytest.mark.planted("without the store every limited request is refused: one more thing that must not fail")
+async def test_a_store_whose_loss_shuts_the_door_is_noticed(
+    settings: GatewaySettings, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def shut(self: Any, store: Any, policy: Policy, *_: Any) -> Verdict:
+        return Verdict(policy, False, 0, 1.0, 1.0)
+
+    with_store = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
+    async with limited(with_store) as gateway:
+        monkeypatch.setattr(limiter.Limiter, "_ask", shut)
+        redis_server.kill()
+        assert [what.split(":")[0] for what in await held_up(gateway)] == ["statuses"]
+
+
+@pytest.mark.planted("limits that are declared and asked by nobody (0 of 150 refused)")
+async def test_a_limiter_that_nobody_asks_is_noticed(
+    settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules.Rules, "charges", lambda *_: [])
+    async with limited(settings, public="7/60") as gateway:
+        viewer = await gateway.key("viewer")
+        found = breaches([await ask(gateway, "/v1/entities", viewer) for _ in range(20)], 7)
+        assert "20 of 20 let through, not 7" in found
+        assert "200 without the fields of limits" in found
+
+
 async def test_replicas_share_one_count(settings: GatewaySettings, redis_server: Any) -> None:
-    shared = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
-    async with limited(shared, public="6/60") as one:
+    with_store = settings.model_copy(update={"limits_url": SecretStr(redis_server.url)})
+    async with limited(with_store, public="6/60") as one:
         viewer = await one.key("viewer")
-        other = shared.model_copy(update={"port": settings.port + 1 if settings.port < 65_535 else settings.port - 1})
+        other = with_store.model_copy(update={"port": free_port()})
         async with limited(other, public="6/60") as two:
             doors = [one, two]
             answers = [await ask(doors[number % 2], "/v1/entities", viewer) for number in range(20)]
             assert breaches(answers, 6) == []
+
+
+@pytest.mark.planted("a count in the memory of each replica: the limit is as many times itself")
+async def test_replicas_that_count_alone_are_noticed(settings: GatewaySettings) -> None:
+    async with limited(settings, public="6/60") as one:
+        viewer = await one.key("viewer")
+        async with limited(settings.model_copy(update={"port": free_port()}), public="6/60") as two:
+            answers = [await ask([one, two][number % 2], "/v1/entities", viewer) for number in range(20)]
+            assert "12 of 20 let through, not 6" in breaches(answers, 6)
