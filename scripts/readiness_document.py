@@ -1,4 +1,4 @@
-"""Writes the table of docs/ops/readiness.md: for each line of the checklist what is planted, and by which test it is seen.
+"""Writes the table of docs/ops/readiness.md: what is planted for each line of the checklist, and which test sees it.
 
     python scripts/readiness_document.py [--check]
 

@@ -56,6 +56,7 @@ def test_the_document_is_what_the_script_writes() -> None:
     assert DOCUMENT.read_text() == written
 
 
+@pytest.mark.planted("a secret setting that nobody wrote down, and a row of the table that is gone")
 def test_a_secret_that_is_not_documented_is_noticed() -> None:
     class Planted(ServiceSettings):
         planted_key: SecretStr = Field(description="nobody wrote this down")

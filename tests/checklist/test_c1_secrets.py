@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from summit_core.settings import ServiceSettings, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,11 +41,29 @@ def defaulted(text: str) -> list[str]:
     return [match.group() for match in DEFAULTED.finditer(text)]
 
 
+LITERAL = re.compile(r"^[\s-]*\w*(?:PASSWORD|SECRET|TOKEN)\w*(?<!_FILE)\s*[:=]\s*(?![\s${\[]|$)\S+", re.MULTILINE)
+
+
+def literal(text: str) -> list[str]:
+    """Secrets that stand in a manifest as they are, as in GF_SECURITY_ADMIN_PASSWORD: admin."""
+    return [match.group().strip() for match in LITERAL.finditer(text)]
+
+
+def with_default(settings: type[ServiceSettings]) -> list[str]:
+    """Secrets that a service has although nobody set them."""
+    return [
+        name
+        for name, field in settings.model_fields.items()
+        if "SecretStr" in str(field.annotation) and not field.is_required() and field.default is not None
+    ]
+
+
 def test_the_repository_holds_no_secret() -> None:
     done = _scan(ROOT)
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.planted("a cloud key and a private key in a file")
 def test_a_planted_key_is_found_and_not_shown(tmp_path: Path) -> None:
     key = "AKIA" + "Z7QWERTYUIOPASDF"
     (tmp_path / "settings.py").write_text(f'key = "{key}"\n')
@@ -61,9 +80,30 @@ def test_no_manifest_gives_a_secret_a_default() -> None:
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = [ROOT / name for name in listed.split("\0") if name]
     assert files
-    assert {str(path): found for path in files if (found := defaulted(path.read_text()))} == {}
+    texts = {str(path): path.read_text() for path in files}
+    assert {name: found for name, text in texts.items() if (found := defaulted(text))} == {}
+    manifests = {name: text for name, text in texts.items() if name.endswith((".yml", ".yaml", ".env"))}
+    assert {name: found for name, text in manifests.items() if (found := literal(text))} == {}
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_no_service_has_a_secret_that_nobody_set(module: str) -> None:
+    assert with_default(_settings(module)) == []
+
+
+@pytest.mark.planted("settings whose signing secret has a default for development; admin as the password of dashboards")
+def test_a_default_in_the_code_or_a_literal_is_noticed() -> None:
+    class Planted(ServiceSettings):
+        jwt_secret: SecretStr = SecretStr("of-the-tests")
+        other: SecretStr | None = None
+
+    assert with_default(Planted) == ["jwt_secret"]
+    assert literal("  GF_SECURITY_ADMIN_PASSWORD: admin\n") == ["GF_SECURITY_ADMIN_PASSWORD: admin"]
+    assert literal("  - POSTGRES_PASSWORD=postgres\n") == ["- POSTGRES_PASSWORD=postgres"]
+    assert literal("  POSTGRES_PASSWORD_FILE: /run/secrets/x\n  SUMMIT_SECRETS_DIR: ${DIR}\n") == []
+
+
+@pytest.mark.planted("${POSTGRES_PASSWORD:-admin} in a manifest")
 def test_a_default_in_a_manifest_is_noticed() -> None:
     assert defaulted("POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:-admin}") == ["${POSTGRES_PASSWORD:-admin}"]
     assert defaulted("A: ${POSTGRES_PASSWORD:?run make secrets} B: ${PORT:-8000}") == []

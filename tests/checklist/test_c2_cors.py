@@ -1,6 +1,8 @@
 """C2: browser origins are an explicit list, the same setting in every service, and never a wildcard."""
 
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,10 +47,28 @@ def test_no_service_starts_with_a_wildcard(service_app: Callable[..., FastAPI], 
         service_app(service, cors_origins=origins)
 
 
+@pytest.mark.planted("a service of its own making, without the shared middleware: it reads no setting")
 async def test_a_service_that_reads_no_setting_is_noticed(asgi: Ask, service_app: Callable[..., FastAPI]) -> None:
+    planted = FastAPI()
+    planted.add_api_route("/livez", lambda: "alive")
+    assert await problem_of(asgi, planted) == "the listed origin is refused"
     assert await problem_of(asgi, service_app("fusion")) == "the listed origin is refused"
 
 
+def everywhere(compose: str) -> list[str]:
+    """The origins that a manifest opens to all."""
+    return re.findall(r"CORS_ORIGINS[:=].*\*.*", compose)
+
+
+@pytest.mark.planted("CORS_ORIGINS: * in the compose file")
+def test_no_manifest_opens_all_origins() -> None:
+    files = list((Path(__file__).parents[2] / "infra" / "docker").glob("*.yml"))
+    assert files
+    assert [found for path in files for found in everywhere(path.read_text())] == []
+    assert everywhere('  CORS_ORIGINS: "*"\n') == ['CORS_ORIGINS: "*"']
+
+
+@pytest.mark.planted("a service that lets every origin in, with credentials")
 async def test_a_wildcard_is_noticed(asgi: Ask, service_app: Callable[..., FastAPI]) -> None:
     app = service_app("fabric")
     app.add_middleware(CORSMiddleware, allow_origin_regex=".*", allow_credentials=True)

@@ -1,6 +1,7 @@
 """C8: a frozen dependency makes readiness 503 within 5 s, and liveness never; back within 10 s of its return."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -100,6 +102,7 @@ class _AlwaysWell(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+@pytest.mark.planted("a readiness that always answers 200")
 def test_a_planted_constant_readiness_is_found() -> None:
     server = HTTPServer(("127.0.0.1", 0), _AlwaysWell)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -111,3 +114,17 @@ def test_a_planted_constant_readiness_is_found() -> None:
 
 def test_the_probe_fails_where_nothing_listens() -> None:
     assert probe(1) == 1
+
+
+def not_asking(compose: str) -> list[str]:
+    """Health checks that cannot fail, or that need a program which slim images do not have."""
+    checks = re.findall(r"test: (\[.*\])", compose)
+    return [one for one in checks if re.search(r"\bcurl\b|, (-h|--help|--version)\]|\|\| (true|exit 0)", one)]
+
+
+@pytest.mark.planted("a health check that asks a broker for its help, one with curl, one whose exit code is masked")
+def test_every_health_check_of_a_container_can_fail() -> None:
+    for path in (Path(__file__).parents[2] / "infra" / "docker").glob("docker-compose*.yml"):
+        assert not_asking(path.read_text()) == []
+    for planted in ("[CMD, nats-server, -h]", "[CMD, curl, -f, http://x/health]", '[CMD-SHELL, "probe || exit 0"]'):
+        assert not_asking(f"    test: {planted}\n") == [planted]

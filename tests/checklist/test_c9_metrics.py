@@ -1,9 +1,13 @@
 """C9: the gateway's metrics move: a real Prometheus sees each request, and each 503 that a stopped service causes."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def count(page: str, **wanted: str) -> float:
@@ -41,6 +45,15 @@ def test_requests_and_forced_errors_raise_exactly_their_series(stack: Any, monit
     stack.until(lambda: monitoring.query(query), within_s=10, what="Prometheus has seen it")
 
 
+@pytest.mark.planted("an empty page, and a page on which the forced 503 is not counted")
 @pytest.mark.parametrize("page", ["", 'http_requests_total{service="api-gateway",status="200"} 5\n'])
 def test_a_counter_that_nothing_raises_is_noticed(page: str) -> None:
     assert count(page, service="api-gateway", status="503") == 0
+
+
+@pytest.mark.planted("a lock without the library by which metrics are written: the service could not be imported")
+def test_every_service_installs_what_its_metrics_need(locks_with: Callable[..., list[str]]) -> None:
+    for app in ("api-gateway", "fabric", "fusion", "intelligence", "tasking"):
+        lock = (ROOT / "apps" / app / "requirements.lock").read_text()
+        assert locks_with("prometheus-client", lock=lock) == ["prometheus-client"], app
+    assert locks_with("prometheus-client", lock="fastapi==1 \\\n") == []

@@ -84,6 +84,7 @@ def test_every_image_of_a_service_is_built_the_same_way() -> None:
             assert line in text, f"{path}: {line}"
 
 
+@pytest.mark.planted("a requirement without a hash, without a version, from a file, and an extra index")
 @pytest.mark.parametrize(
     "planted",
     [
@@ -97,6 +98,7 @@ def test_a_planted_loose_requirement_is_found(planted: str) -> None:
     assert lock_faults(planted) != []
 
 
+@pytest.mark.planted("an image without a tag, and one whose tag moves")
 @pytest.mark.parametrize("planted", ["nginx", "nginx:latest", "FROM python:latest"])
 def test_a_planted_floating_image_is_found(planted: str) -> None:
     assert image_faults(bases(planted) if planted.startswith("FROM") else [planted]) != []

@@ -167,6 +167,7 @@ async def test_the_gateway_by_hand(
         assert json.loads(seen.body)["field"], "a validation error names its field"
 
 
+@pytest.mark.planted("another shape of an error, plain text, an address of the inside in the words")
 @pytest.mark.parametrize(
     ("body", "what"),
     [
@@ -183,3 +184,21 @@ def test_another_shape_or_a_leak_is_noticed(body: bytes, what: str) -> None:
     kind = "text/plain" if body.startswith(b"I") else "application/problem+json"
     headers = {"content-type": kind, "x-request-id": "request-0001"}
     assert what in wrong(type("Seen", (), {"status": 404, "headers": headers, "body": body}), 404, "not_found")
+
+
+@pytest.mark.planted("everything that a service says is a 502 to the caller: a 409 too")
+async def test_a_status_that_is_not_passed_on_is_noticed(
+    gateway: Any, upstream: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise errors.UnavailableError("bad gateway", retry_after_s=1)
+
+    upstream.status, upstream.body = 409, {"status": 409, "code": "plan_changed", "detail": "so", "request_id": "r-1"}
+    assert (await gateway.post("/v1/tasks/t-1/approve", {"plan_hash": "x"}))[0] == 409
+    monkeypatch.setattr(gateway.app.state.services.upstreams, "forward", broken)
+    async with gateway.http.post(
+        gateway.url + "/v1/tasks/t-1/approve", json={"plan_hash": "x"}, headers=gateway.headers()
+    ) as response:
+        names = {name.lower(): value for name, value in response.headers.items()}
+        seen = type("Seen", (), {"status": response.status, "headers": names, "body": await response.read()})
+    assert "instead of 409" in wrong(seen, 409, "plan_changed")

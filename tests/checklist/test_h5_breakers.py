@@ -64,6 +64,7 @@ class LetsAllThrough(Breaker):
         return super().enter()
 
 
+@pytest.mark.planted("a breaker whose half-open state lets every call through")
 async def test_a_breaker_that_lets_all_probe_is_noticed(behind: tuple[Upstream, Any, Moment]) -> None:
     called, proxy, clock = behind
     called.breaker = LetsAllThrough("h5", clock=clock)
@@ -91,6 +92,20 @@ async def test_only_what_is_done_once_is_sent_again(
     assert (status, problem["code"]) == (503, "unavailable")
     assert proxy.taken == sent
     assert upstream.asked == []
+
+
+@pytest.mark.planted("retries of every call, a POST without a key too")
+async def test_a_post_that_is_sent_again_is_noticed(
+    gateway: Any, upstream: Any, chaos_proxy: Callable[[int], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = await chaos_proxy(upstream.port)
+    await proxy.become("reset")
+    called = gateway.app.state.services.upstreams.services["fabric"]
+    called.url, call = proxy.url, called.call
+    monkeypatch.setattr(called, "call", lambda *asked, **more: call(*asked, **(more | {"idempotent": True})))
+    draft = {"kind": "structure", "label": "Hut", "location": {"lat": 36.5, "lon": -84.2}}
+    await gateway.post("/v1/entities", draft)
+    assert proxy.taken == 3, "three for one, where the check above wants one"
 
 
 async def test_its_state_is_on_the_metrics_page(

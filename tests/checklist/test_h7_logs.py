@@ -56,6 +56,7 @@ def test_every_line_of_the_stack_is_json(stack: Any) -> None:
     assert stack.until(routes, within_s=5, what="the line of the request") == ["/v1/sources"]
 
 
+@pytest.mark.planted("a traceback between the lines, a line without its fields, JSON that is no object")
 def test_a_line_that_is_not_json_is_noticed(tmp_path: Path) -> None:
     good = {"service": "x", "time": "t", "level": "info", "event": "e"}
     (tmp_path / "x.log").write_text(json.dumps(good) + "\nTraceback (most recent call last):\n")
@@ -93,6 +94,7 @@ def test_what_goes_wrong_before_and_beside_the_loggers_is_json() -> None:
     assert "RuntimeError" in lines[-1]["exception"]
 
 
+@pytest.mark.planted("print, a broad except, one that swallows, one that hides the trace")
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_linter_refuses(name: str, tmp_path: Path) -> None:
     text, rule = PLANTED[name]

@@ -19,6 +19,7 @@ def _runs(*command: str | Path) -> bool:
     return subprocess.run([str(word) for word in command], capture_output=True).returncode == 0
 
 
+@pytest.mark.planted("a route to a receiver that does not exist")
 def test_the_configurations_are_valid(tool: Tool, tmp_path: Path) -> None:
     assert _runs(tool("promtool"), "check", "config", INFRA / "prometheus.yml")
     assert _runs(tool("amtool"), "check-config", INFRA / "alertmanager.yml")
@@ -44,6 +45,7 @@ def test_the_rules_are_in_rule_files_and_what_the_script_writes() -> None:
     assert _runs(sys.executable, ROOT / "scripts" / "alert_rules.py", "--check")
 
 
+@pytest.mark.planted("a rule that was changed by hand")
 def test_a_rule_that_was_changed_by_hand_is_noticed(tmp_path: Path) -> None:
     script = tmp_path / "scripts" / "alert_rules.py"
     script.parent.mkdir()
@@ -59,6 +61,7 @@ def test_what_is_wrong_on_the_way_of_the_data_is_told(judge_rules: Judge) -> Non
     assert judge_rules("data_path.yml")
 
 
+@pytest.mark.planted("rules that never fire: another metric, limit or sign; their unit tests are run on each")
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -89,3 +92,15 @@ def test_the_alert_of_a_stopped_service_reaches_the_receiver(stack: Any, monitor
     stack.until(lambda: told("ServiceDown", "resolved", job="tasking"), within_s=30, what="that it is back is told")
     stack.until(lambda: told("DeadMansSwitch", "firing"), within_s=10, what="the sign of life")
     assert not told("ServiceDown", "firing", job="intelligence")
+
+
+def unexpanded(text: str) -> list[str]:
+    """Variables in a file of a program that expands none."""
+    return re.findall(r"\$\{[^}]*\}", re.sub(r"#.*", "", text))
+
+
+@pytest.mark.planted("a variable in Alertmanager's file, which Alertmanager takes for an address")
+def test_no_configuration_waits_for_a_shell() -> None:
+    for name in ("alertmanager.yml", "prometheus.yml", "blackbox.yml"):
+        assert unexpanded((INFRA / name).read_text()) == [], name
+    assert unexpanded("url: ${ALERT_WEBHOOK:-http://receiver:9000}\n") == ["${ALERT_WEBHOOK:-http://receiver:9000}"]

@@ -24,6 +24,7 @@ def test_each_package_has_a_version_and_a_hash(app: str) -> None:
     assert unpinned(lock) == []
 
 
+@pytest.mark.planted("a package without a hash, and one without a version")
 def test_a_package_without_a_hash_is_noticed() -> None:
     good = "a==1 \\\n    --hash=sha256:00\n"
     assert unpinned(good) == []

@@ -25,6 +25,7 @@ def test_the_lock_is_what_the_image_holds(app: str) -> None:
     assert faults((ROOT / "apps" / app / "Dockerfile").read_text(), app) == []
 
 
+@pytest.mark.planted("an install without --require-hashes, and pip in the last stage")
 def test_an_install_without_hashes_is_noticed() -> None:
     text = (ROOT / "apps" / "fabric" / "Dockerfile").read_text()
     assert faults(text.replace("--require-hashes ", ""), "fabric") != []

@@ -4,6 +4,8 @@ themselves (tests/stack, ``test_no_image_misses_the_shared_package``)."""
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,6 +33,7 @@ def test_no_app_has_a_model_of_errors_of_its_own() -> None:
     assert {app.name: found for app in apps if (found := strangers(app))} == {}
 
 
+@pytest.mark.planted("an app with codes and statuses of its own")
 def test_another_model_is_noticed() -> None:
     assert models_of_errors("class ErrorCode(StrEnum): pass") == ["ErrorCode"]
     assert models_of_errors("class OursError(Exception): status = 418") == ["OursError"]

@@ -27,6 +27,7 @@ async def test_every_client_has_its_bounds() -> None:
     assert await too_loose() == []
 
 
+@pytest.mark.planted("a client that waits for ever, over any number of connections")
 async def test_a_client_without_a_bound_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "READ_S", None)
     monkeypatch.setattr(session, "CONNECTIONS", 0)

@@ -12,6 +12,7 @@ def test_the_rules_tell_a_bad_hour_from_a_good_one(judge_rules: Judge) -> None:
     assert judge_rules("error_ratio.yml")
 
 
+@pytest.mark.planted("an absolute rate for a share, no least traffic, no service, a metric that nobody exports")
 @pytest.mark.parametrize(
     ("old", "new"),
     [

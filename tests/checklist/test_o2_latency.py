@@ -35,6 +35,7 @@ def test_the_pages_have_templates_and_the_edge(stack: Any) -> None:
     assert problems(stack.metrics("api-gateway")) == []
 
 
+@pytest.mark.planted("raw paths with ids, no edge at 0.5 s, probes that are timed, too many routes")
 @pytest.mark.parametrize(
     "line",
     [
@@ -53,6 +54,7 @@ def test_the_rules_tell_slow_from_quick(judge_rules: Judge) -> None:
     assert judge_rules("latency.yml")
 
 
+@pytest.mark.planted("a histogram without the edge, without a service, with streams in it")
 @pytest.mark.parametrize(
     ("old", "new"),
     [('le="0.5"', 'le="0.3"'), ("sum by (service) (rate(http_request_d", "sum (rate(http_request_d"),

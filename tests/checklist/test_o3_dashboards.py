@@ -28,6 +28,7 @@ def test_every_panel_has_data(stack: Any, monitoring: Any, fed: None, path: Path
     assert stack.until(lambda: not empty(panels, monitoring), within_s=30, what=f"data in every panel of {path.name}")
 
 
+@pytest.mark.planted("a panel on a metric that nobody exports, and one that does not parse")
 def test_panels_without_data_are_noticed(monitoring: Any) -> None:
     assert empty([("good", "up"), ("planted", "summit_nobody_exports_this")], monitoring) == ["planted"]
     with pytest.raises(AssertionError, match="parse error"):

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS = {"lint": ("ruff check .", "ruff format --check"), "types": ("mypy",), "imports": ("lint-imports",),
           "drift": ("uv lock --check",), "limits": ("check_limits.py",)}  # fmt: skip
@@ -35,6 +37,7 @@ def test_all_checks_are_part_of_make_check() -> None:
     assert weakened((ROOT / "pyproject.toml").read_text()) == []
 
 
+@pytest.mark.planted("a check that is taken out of make check, and a rule out of the configuration")
 def test_a_check_that_is_taken_out_is_noticed() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert missing_checks(makefile.replace("lint types imports", "lint imports")) == ["types"]
@@ -44,6 +47,7 @@ def test_a_check_that_is_taken_out_is_noticed() -> None:
     assert weakened(pyproject.replace('"BLE", ', "")) == ["ruff: BLE"]
 
 
+@pytest.mark.planted("a module with an unused import, print, a broad except and no types")
 def test_the_linter_reds_what_it_should(tmp_path: Path) -> None:
     (tmp_path / "planted.py").write_text(
         "import os\n\n\ndef f():\n    try:\n        print(1)\n    except Exception: pass\n"

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -14,6 +16,7 @@ def _pytest(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.planted("a failing test, a warning, an unexpected pass")
 def test_each_kind_of_failure_is_red_and_a_skip_says_why(tmp_path: Path) -> None:
     done = _pytest(
         tmp_path,
@@ -29,9 +32,11 @@ def test_each_kind_of_failure_is_red_and_a_skip_says_why(tmp_path: Path) -> None
     assert "no engine here" in done.stdout
 
 
+@pytest.mark.planted("a suite that cannot be imported")
 def test_a_suite_that_cannot_be_collected_is_red(tmp_path: Path) -> None:
     assert _pytest(tmp_path, "import nothing_of_that_name\n").returncode == 2
 
 
+@pytest.mark.planted("a suite without a test")
 def test_a_suite_that_runs_nothing_is_red(tmp_path: Path) -> None:
     assert _pytest(tmp_path, "def helper():\n    return 1\n").returncode == 5

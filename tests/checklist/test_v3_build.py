@@ -25,6 +25,7 @@ def test_compose_builds_every_app() -> None:
     assert "npm run" in (ROOT / "apps/api-gateway/Dockerfile").read_text()
 
 
+@pytest.mark.planted("a Dockerfile that is not there, and apps that nobody builds")
 def test_a_planted_hole_is_found() -> None:
     assert missing("dockerfile: apps/none/Dockerfile", ROOT) == APPS | {"apps/none/Dockerfile"}
 

@@ -40,11 +40,23 @@ def test_health_of_a_running_system_is_an_exit_code(stack: Any) -> None:
     assert _health("--state-dir", stack.state_dir, "--within", "30").returncode == 0
 
 
+@pytest.mark.planted("nothing listens")
 def test_nothing_listening_is_an_exit_code(tmp_path: Path) -> None:
     assert _health("--state-dir", tmp_path).returncode == 1
 
 
+@pytest.mark.planted("a service without its secrets")
 def test_a_planted_refusal_to_start_is_an_exit_code() -> None:
     ended = subprocess.run([sys.executable, "-m", "summit_fabric"], env={}, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
     assert "SUMMIT_SERVICE_KEY" in ended.stdout + ended.stderr
+
+
+@pytest.mark.planted("one service of a running system that does not answer any more")
+def test_one_service_that_hangs_is_an_exit_code(stack: Any) -> None:
+    go_on = stack.freeze("summit_tasking")
+    try:
+        assert _health("--state-dir", stack.state_dir, "--within", "1").returncode == 1
+    finally:
+        go_on()
+    assert _health("--state-dir", stack.state_dir, "--within", "30").returncode == 0

@@ -24,6 +24,7 @@ def test_each_service_counts_its_requests(stack: Any, service: str) -> None:
     assert counted(stack.metrics(service), service) > before
 
 
+@pytest.mark.planted("an empty page, and the page of another service")
 def test_a_page_without_requests_is_noticed() -> None:
     assert counted("", "fabric") == 0
     assert counted('http_requests_total{service="tasking"} 3\n', "fabric") == 0

@@ -1,20 +1,32 @@
 """V6: secrets that go in by every door are in no log of any process; a log that holds one is noticed."""
 
+import asyncio
+import json
+import re
 import secrets
 import urllib.parse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
+import nats
+import pytest
+
 CANARY = f"c4nary{secrets.token_hex(12)}"
+SHAPES = re.compile(
+    r"[a-z][a-z+.-]*://[^\s/:@\"]*:(?!\*+@)[^\s@/\"]+@"  # an address with a password
+    r"|Bearer\s+[\w.~+/=-]{12,}|eyJ[\w-]{8,}\.[\w-]{8,}\.|AKIA[0-9A-Z]{16}|smt_[0-9a-f]{12}_[0-9a-f]{16,}"
+)
 
 
 def leaks(folder: Path, *canaries: str) -> list[str]:
-    """The lines of all logs that hold one of them."""
+    """The lines of all logs that hold one of them, or what has the shape of a secret."""
     return [
         f"{log.name}: {line[:300]}"
         for log in sorted(folder.rglob("*.log*"))
         for line in log.read_text(errors="replace").splitlines()
-        if any(canary in line for canary in canaries)
+        if any(canary in line for canary in canaries) or SHAPES.search(line)
     ]
 
 
@@ -40,6 +52,92 @@ def test_canaries_are_in_no_log(stack: Any) -> None:
     assert leaks(stack.logs, CANARY, settings[0], *hidden) == []
 
 
+def secretive() -> list[dict[str, Any]]:
+    """Observations that hold a secret where somebody may paste one: good ones, and ones that are refused."""
+    at = {"source": "v6-canary", "observed_at": datetime.now(UTC).isoformat(), "lat": 39.8, "lon": -121.4}
+    words = [CANARY, f"Bearer {CANARY}", f"password={CANARY}", f"nats://u:{CANARY}@broker"]
+    good = [at | {"text": text, "payload": {"token": text, "authorization": text}} for text in words]
+    return [*good, at | {"lat": 999, "text": f"token {CANARY}"}, at | {"source": f"Bearer {CANARY}"}]
+
+
+async def by_mqtt(stack: Any) -> list[str]:
+    """Wrong credentials that hold a secret, then messages that do; returns how the door answered the former."""
+    broker, answers = stack.endpoints["mqtt"], []
+    right = {"username": broker["username"], "password": broker["password"]}
+    for wrong in (right | {"password": CANARY}, {"username": f"smt_{CANARY}", "password": CANARY}):
+        try:
+            async with aiomqtt.Client(broker["host"], broker["port"], **wrong, timeout=5):
+                answers.append("let in")
+        except aiomqtt.MqttError:
+            answers.append("refused")
+    async with aiomqtt.Client(broker["host"], broker["port"], **right, identifier=f"v6-{CANARY}") as client:
+        for one in secretive():
+            await client.publish("observations/report", json.dumps(one), qos=1)
+        await client.publish("observations/report", f"Bearer {CANARY} \xff".encode("latin-1"), qos=1)
+        await client.publish(f"devices/{CANARY}/telemetry", f'{{"password":"{CANARY}"', qos=1)
+    return answers
+
+
+async def refused_by(address: str, **credentials: str) -> str:
+    """The broker's answer to a CONNECT with these (by hand: what the library leaves open would fail this test)."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    await reader.readline()
+    writer.write(b"CONNECT " + json.dumps(credentials).encode() + b"\r\nPING\r\n")
+    said = await asyncio.wait_for(reader.readline(), timeout=10)
+    writer.close()
+    await writer.wait_closed()
+    return said.decode().strip()
+
+
+async def by_nats(stack: Any) -> set[str]:
+    """As :func:`by_mqtt`."""
+    url = urllib.parse.urlsplit(stack.endpoints["nats"])
+    address = url.netloc.rpartition("@")[2]
+    wrong = [{"user": url.username or ""}, {"user": f"smt_{CANARY}"}, {"auth_token": CANARY}, {"jwt": f"eyJ.{CANARY}"}]
+    answers = {await refused_by(address, **({"pass": CANARY} | one)) for one in wrong}
+    client = await nats.connect(stack.endpoints["nats"], name=f"v6 {CANARY}")
+    for one in secretive():
+        headers = {"Authorization": f"Bearer {CANARY}", "traceparent": CANARY}
+        await client.jetstream().publish("observations.report", json.dumps(one).encode(), headers=headers)
+    await client.jetstream().publish("observations.report", f"{CANARY} \xff".encode("latin-1"))
+    await client.close()
+    return answers
+
+
+async def test_canaries_by_the_broker_are_in_no_log(stack: Any) -> None:
+    assert await by_mqtt(stack) == ["refused"] * 2
+    assert await by_nats(stack) == {"-ERR 'Authorization Violation'"}
+
+    def handled() -> bool:
+        """The last of them has been judged: the good ones are stored, the bad ones dead letters."""
+        stored = json.loads(stack.ask("GET", "/v1/observations/count?source=v6-canary")[2])["count"]
+        letters = stack.ask("GET", "/v1/dead-letters?limit=1000")[2].decode()
+        return bool(stored == 8 and letters.count("v6-canary") >= 2)
+
+    await asyncio.to_thread(stack.until, handled, within_s=20, what="judgement of all that was sent")
+    assert leaks(stack.logs, CANARY) == []
+
+
+@pytest.mark.planted("an address with its password, a bearer token, a cloud key, beside a harmless route of tokens")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "connect postgresql://summit:of-the-tests@database:5432/summit",
+        "Authorization: Bearer " + "eyJhbGciOiJub25lIn0" + ".eyJzdWIiOiJ4In0.",
+        "key " + "AKIA" + "EXAMPLEEXAMPLE00",
+        "key " + "smt_0123456789ab_" + "0" * 32,
+    ],
+)
+def test_a_secret_that_nobody_planted_is_noticed_by_its_shape(line: str, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text(json.dumps({"event": line}) + "\n")
+    assert len(leaks(tmp_path)) == 1
+    harmless = ["POST /api/v1/nodes/x/token", "postgresql://summit:***@database/summit", "the password was changed"]
+    (tmp_path / "x.log").write_text("\n".join(harmless))
+    assert leaks(tmp_path) == []
+
+
+@pytest.mark.planted("a canary in a log, and in one that was rotated away")
 def test_a_log_that_holds_one_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "x.log").write_text(f'{{"event": "fine"}}\n{{"event": "connect postgresql://u:{CANARY}@h"}}\n')
     (tmp_path / "y.log.1").write_text(f"Bearer {CANARY}\n")

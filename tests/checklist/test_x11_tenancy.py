@@ -90,6 +90,7 @@ def _filled(path: str, identifier: str) -> str:
     return re.sub(r"{\w+}", "label", path.replace("{id}", identifier))
 
 
+@pytest.mark.planted("a caller of the organisation that the things belong to: the same questions show him all of them")
 def test_no_read_tells_of_the_other_organisation(two: Two) -> None:
     foreign = {*two.foreign.values(), "secret"}
     asked, seen_by_owner = 0, set()
@@ -177,6 +178,7 @@ def test_a_source_belongs_to_one_organisation(two: Two) -> None:
     assert status == 403
 
 
+@pytest.mark.planted("an answer that names a thing of the other organisation")
 def test_a_leak_is_noticed() -> None:
     assert leaks(b'{"id":"op-place-1"}', {"op-place-1", "zone-2"}) == {"op-place-1"}
     assert leaks(b"{}", {"op-place-1"}) == set()

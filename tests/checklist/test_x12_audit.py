@@ -68,6 +68,7 @@ async def test_the_audit_is_only_added_to_and_its_chain_is_signed(store: AuditSt
     assert (await proven(store)).records == 10
 
 
+@pytest.mark.planted("a row that a superuser changed, past the trigger")
 async def test_planted_a_row_changed_by_a_superuser_is_found(store: AuditStore, database_url: str) -> None:
     await changed_by_superuser(database_url)
     with pytest.raises(Broken) as caught:
@@ -111,11 +112,13 @@ def test_the_skew_of_a_clock_is_a_metric_with_an_alert() -> None:
     assert not missing_alerts(RULES.read_text())
 
 
+@pytest.mark.planted("rules without the alerts of a broken audit and of a clock that is wrong")
 def test_planted_rules_without_these_alerts_are_red() -> None:
-    assert missing_alerts("expr: up == 0") == ["summit_audit_broken", "summit_source_clock_offset_seconds"]
+    said = "# summit_audit_broken, summit_source_clock_offset_seconds\nexpr: up == 0\n"
+    assert missing_alerts(said) == ["summit_audit_broken", "summit_source_clock_offset_seconds"]
 
 
 def missing_alerts(rules: str) -> list[str]:
     """The metrics that no expression names."""
-    named = set(re.findall(r"summit_\w+", rules))
+    named = {name for line in re.findall(r"expr: (.*)", rules) for name in re.findall(r"summit_\w+", line)}
     return sorted({"summit_audit_broken", "summit_source_clock_offset_seconds"} - named)

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
 import pytest
@@ -47,19 +48,33 @@ def attempts() -> Iterator[tuple[str, str]]:
     yield "/v1/stream?types=passwords", "types"
 
 
+@pytest.mark.planted("a limit within its bounds, which the check must not take for a refusal")
 async def test_every_parameter_out_of_bounds_is_refused_by_name(gateway: Gateway) -> None:
     found = [(path, why) for path, field in attempts() if (why := unnamed(*await asked(gateway, path), field))]
     assert found == []
     assert unnamed(*await asked(gateway, "/v1/alerts?limit=5"), "limit"), "the check takes a good answer for a refusal"
 
 
+def leads_out(status: int, text: str) -> bool:
+    return status not in {200, 304, 307, 400, 404, 405, 422} or SECRET in text or "Traceback" in text
+
+
 async def test_no_path_leads_out_of_the_files(gateway: Gateway) -> None:
+    tried = [root + path for path in PATHS for root in ("/", "/_next/static/", "/v1/entities/", "/v1/alerts/")]
+    assert [path for path in tried if leads_out(*await asked(gateway, path))] == []
+
+
+@pytest.mark.planted("a server that opens whatever path it is given: {path: /etc/passwd} answered with its lines")
+async def test_a_server_that_opens_any_path_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_text(f"{SECRET}x:0:0\n")
+    (tmp_path / "files" / "deep").mkdir(parents=True)
+    found = []
     for path in PATHS:
-        for root in ("/", "/_next/static/", "/v1/entities/", "/v1/alerts/"):
-            status, text = await asked(gateway, root + path)
-            assert status in {200, 304, 307, 400, 404, 405, 422}, (root + path, status)
-            assert SECRET not in text, path
-            assert "Traceback" not in text
+        opened = tmp_path / "files" / "deep" / unquote(path, errors="replace").replace("\0", "")
+        text = opened.read_text() if opened.is_file() else ""
+        found += [path] if leads_out(200 if text else 404, text) else []
+    assert found[:3] == ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd"]
 
 
 async def test_bodies_are_bounded_in_size_and_depth(gateway: Gateway, upstream: Any) -> None:

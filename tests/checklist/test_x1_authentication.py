@@ -84,6 +84,7 @@ async def let_in(
     return bad
 
 
+@pytest.mark.planted("a good token among the forged ones: the same check finds that it is let in")
 async def test_every_forgery_on_every_route(settings: GatewaySettings) -> None:
     async with issuing() as issuer:
         trusting = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE, "oidc_role_claim": "realm_access.roles"}
@@ -109,6 +110,7 @@ async def _streams_refused(gateway: Gateway, sent: dict[str, dict[str, Any]]) ->
     return refused
 
 
+@pytest.mark.planted("a new route that nobody declared")
 async def test_a_route_that_nobody_declared_is_found_and_opens_to_nobody(gateway: Gateway) -> None:
     assert undeclared(gateway.app) == set()
     planted = FastAPI()

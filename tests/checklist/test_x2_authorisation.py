@@ -46,6 +46,7 @@ def test_the_table_lets_commanders_and_administrators_approve_and_nobody_else() 
     assert only_approvers_approve()
 
 
+@pytest.mark.planted("operators who may approve")
 def test_the_check_is_red_when_operators_may_approve(monkeypatch: pytest.MonkeyPatch) -> None:
     wider = GRANTS | {Role.OPERATOR: GRANTS[Role.OPERATOR] | {Permission.APPROVE}}
     monkeypatch.setattr(decision, "GRANTS", wider)

@@ -22,6 +22,7 @@ from summit_core.security.tls import client_context, not_after
 from summit_core.store.pool import create_pool
 
 
+@pytest.mark.planted("callers without a certificate, of another authority, expired, revoked, of a device")
 async def test_a_service_lets_in_only_services_of_ours(ours: Authority, theirs: Authority) -> None:
     async with serving(settings_of(ours, "fabric")) as url:
         assert await get(url, shows(ours, "gateway")) == "hello"
@@ -106,6 +107,7 @@ async def test_the_broker_and_the_bus_let_in_only_each_other(
     assert {name for name, connected in zip(attacks, tried, strict=True) if connected} == set()
 
 
+@pytest.mark.planted("somebody in between who says that no TLS is needed, and a caller that believes him")
 async def test_no_password_is_sent_to_a_broker_that_does_not_encrypt(ours: Authority) -> None:
     heard: list[bytes] = []
 

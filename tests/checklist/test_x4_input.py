@@ -28,7 +28,7 @@ WRONG: dict[str, st.SearchStrategy[Any]] = {
     "lon": _not_a_number | _far.filter(lambda value: abs(value) > 180),
     "confidence": st.sampled_from(["500 %", "0.5"]) | _far.filter(lambda value: not 0 <= value <= 1),
     "source": st.sampled_from(["", "a b", "<b>", "x" * 65, 7, None, "a/b", "é"]),
-    "class": st.sampled_from(["x" * 1_000, 7, []]),
+    "class": st.sampled_from(["x" * 1_000, 7, [], "<script>alert(1)</script>", "Smoke!"]),
     "observed_at": st.sampled_from(["now", "2099-01-01T00:00:00Z", "1200-01-01T00:00:00Z", 7, "", None, "2026-13-01"]),
     "seq": st.sampled_from([-1, 2**63, "1", 1.5]),
 }
@@ -68,6 +68,15 @@ def test_what_is_right_is_taken_and_the_check_sees_it() -> None:
     assert refused_by(json.dumps(GOOD).encode()) is None
     assert not_by_name(refused_by(json.dumps(GOOD).encode()), "lat"), "a check that finds nothing wrong here is none"
     assert not_by_name("lon", "lat")
+
+
+@pytest.mark.planted(
+    "a door that takes whatever is JSON: latitude 999, 500 % confidence, the year 2099, HTML in a class"
+)
+def test_a_door_that_checks_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "decode_observation", lambda data, **_: json.loads(data))
+    for field, value in [*_examples(), ("class", "<script>")]:
+        assert not_by_name(refused_by(json.dumps(GOOD | {field: value}).encode()), field)
 
 
 def _examples() -> Iterator[tuple[str, Any]]:

@@ -83,6 +83,7 @@ async def test_after_the_whole_corpus_a_hundred_good_ones_arrive(stack: Any, sou
     assert made == [], "something was made of what was refused"
 
 
+@pytest.mark.planted("a list with NaN in it, and one good observation that is missing")
 async def test_the_check_is_red_when_a_list_is_poisoned_or_an_observation_is_missing(stack: Any, source: str) -> None:
     class Poisoned:
         def ask(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:

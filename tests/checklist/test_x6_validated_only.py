@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 CAMERAS = (("x6-west", -3.10, 90.0), ("x6-south", -3.05, 0.0))
 """Name, longitude and azimuth of two cameras that look at one place."""
 
@@ -24,6 +26,7 @@ def made_of_them(stack: Any) -> list[Any]:
     return list(json.loads(body)["items"])
 
 
+@pytest.mark.planted("the same two bearings, let through: then there is a hazard, and the check sees it")
 def test_refused_bearings_make_no_hazard_and_good_ones_do(stack: Any) -> None:
     status, _, body = stack.ask("POST", "/v1/observations", bearings(5.0))
     refused = json.loads(body)["rejected"]

@@ -1,6 +1,7 @@
 """X9: PostgreSQL is killed under load. While it is away readers are told to come back; no answer is a 500, ever, and
 the first ones after readiness is back succeed."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,7 +9,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import asyncpg
+import pytest
+from summit_core.store import create_pool
+from summit_core.store import pool as store
 
 PATHS = ("/v1/sources", "/v1/observations?limit=5", "/v1/dead-letters?limit=5", "/v1/keys")
 
@@ -62,6 +69,41 @@ def test_no_reader_sees_that_postgresql_died(stack: Any) -> None:
     assert wrong(statuses, after) == ""
 
 
+@pytest.mark.planted("a 500 among the answers, and a 503 once it is ready")
 def test_an_error_after_the_outage_is_noticed() -> None:
     assert wrong(Counter({200: 900, 503: 20, 500: 1}), [200]) == "1 of 921 answers were 500"
     assert "503" in wrong(Counter({200: 900}), [200, 503])
+
+
+async def drop_all(url: str) -> None:
+    killer = await asyncpg.connect(url)
+    await killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'x9'")
+    await killer.close()
+
+
+async def first_after_a_restart(pool: Any, url: str) -> str:
+    """What the first question says once the database has dropped every connection; empty for an answer."""
+    await pool.fetchval("SELECT 1")
+    with (
+        ThreadPoolExecutor() as other
+    ):  # our own loop stands meanwhile, so it has heard nothing when the question comes
+        other.submit(asyncio.run, drop_all(url)).result()
+    try:
+        await pool.fetchval("SELECT 1")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        return type(error).__name__
+    return ""
+
+
+@pytest.mark.planted("a pool that gives out connections unchecked: the first request after a restart fails")
+async def test_connections_that_nobody_checks_are_noticed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "GOOD_FOR_S", 0.0)  # for a tenth of a second it would believe the connection
+    ours = await create_pool(database_url, name="x9")
+    named = {"application_name": "x9"}
+    naive = await asyncpg.create_pool(database_url, min_size=1, max_size=1, server_settings=named)
+    try:
+        assert await first_after_a_restart(ours, database_url) == ""
+        assert await first_after_a_restart(naive, database_url) != ""
+    finally:
+        ours.terminate()
+        naive.terminate()

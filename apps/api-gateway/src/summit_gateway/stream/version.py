@@ -44,6 +44,7 @@ class Version:
         self.at: datetime = event.at
         self.body = event.body
         self.owner = event.organisation
+        self.trace = event.trace
         self.handle = handle
         self._cells: dict[int, int] = {}
 
@@ -83,9 +84,14 @@ class Version:
     @cached_property
     def text(self) -> str:
         """The whole ``upsert`` frame."""
+        return wire.encode(self.head | {"body": self.body}).decode()
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What an ``upsert`` frame begins with; ``trace`` where a caller stated one of what the object came of."""
         type_, key = self.key
-        frame = {"op": "upsert", "type": type_, "key": key, "seq": self.seq, "body": self.body}
-        return wire.encode(frame).decode()
+        head = {"op": "upsert", "type": type_, "key": key, "seq": self.seq}
+        return head if self.trace is None else head | {"trace": self.trace}
 
     def cell(self, resolution: int) -> int | None:
         """The H3 cell that it is in."""

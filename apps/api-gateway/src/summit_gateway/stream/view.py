@@ -65,8 +65,7 @@ class View:
         numbered = self.binary and version.record is not None
         if self._tree is None and not numbered:
             return version.text
-        type_, key = version.key
-        frame: dict[str, Any] = {"op": "upsert", "type": type_, "key": key, "seq": version.seq}
+        frame = version.head
         if numbered:
             frame["handle"] = version.handle
         frame["body"] = version.body if self._tree is None else self._projected(version)
