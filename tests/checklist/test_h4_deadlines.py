@@ -11,6 +11,8 @@ from statistics import quantiles
 from typing import Any
 
 import pytest
+from gateway_harness import free_port, running
+from summit_core.http import deadline
 from summit_gateway.upstream.routes import ROUTES
 
 STATED_S, GRACE_S = 5.0, 0.6
@@ -90,3 +92,27 @@ def test_no_service_builds_a_client_for_a_call() -> None:
 @pytest.mark.parametrize("taken", [STATED_S + 1.0, 60.0])
 def test_a_late_answer_is_noticed(taken: float) -> None:
     assert too_late([0.1, taken]) == [taken]
+
+
+async def answered(gateway: Any, within_s: float) -> bool:
+    """Whether a request to a service that hangs gets an answer in that time."""
+    try:
+        async with asyncio.timeout(within_s):
+            return bool(await gateway.get("/v1/sources"))
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.planted("a gateway that hands no deadline on: each step has a timeout, the request has none")
+async def test_a_gateway_without_a_deadline_is_noticed(
+    settings: Any, upstream: Any, chaos_proxy: Callable[[int], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = await chaos_proxy(upstream.port)
+    await proxy.become("hang")
+    monkeypatch.setattr(deadline, "DEFAULT_S", 0.3)  # not to wait for five seconds here
+    hanging = settings.model_copy(update={"fabric_url": proxy.url})
+    async with running(hanging) as gateway:
+        assert await answered(gateway, 2.0)
+    monkeypatch.setattr(deadline.DeadlineMiddleware, "__call__", lambda self, *asked: self._app(*asked))
+    async with running(hanging.model_copy(update={"port": free_port()})) as gateway:
+        assert not await answered(gateway, 2.0)
