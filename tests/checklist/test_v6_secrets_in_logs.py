@@ -63,18 +63,19 @@ def secretive() -> list[dict[str, Any]]:
 async def by_mqtt(stack: Any) -> list[str]:
     """Wrong credentials that hold a secret, then messages that do; returns how the door answered the former."""
     broker, answers = stack.endpoints["mqtt"], []
-    right = {"username": broker["username"], "password": broker["password"]}
-    for wrong in (right | {"password": CANARY}, {"username": NAME, "password": CANARY}):
+    key = json.loads(stack.ask("POST", "/v1/registrations", {"id": "v6-canary"})[2])["key"]
+    for username in ("v6-canary", NAME):
         try:
-            async with aiomqtt.Client(broker["host"], broker["port"], **wrong, timeout=5):
+            async with aiomqtt.Client(broker["host"], broker["port"], username=username, password=CANARY, timeout=5):
                 answers.append("let in")
         except aiomqtt.MqttError:
             answers.append("refused")
-    async with aiomqtt.Client(broker["host"], broker["port"], **right, identifier=f"v6-{CANARY}") as client:
+    own = {"username": "v6-canary", "password": key, "identifier": "v6-canary"}
+    async with aiomqtt.Client(broker["host"], broker["port"], **own) as client:
         for one in secretive():
-            await client.publish("observations/report", json.dumps(one), qos=1)
-        await client.publish("observations/report", f"Bearer {CANARY} \xff".encode("latin-1"), qos=1)
-        await client.publish(f"devices/{CANARY}/telemetry", f'{{"password":"{CANARY}"', qos=1)
+            await client.publish("observations/report/v6-canary", json.dumps(one), qos=1)
+        await client.publish("observations/report/v6-canary", f"Bearer {CANARY} \xff".encode("latin-1"), qos=1)
+    assert leaks(stack.logs, key) == []
     return answers
 
 
@@ -117,8 +118,9 @@ async def test_canaries_by_the_broker_are_in_no_log(stack: Any) -> None:
 
     await asyncio.to_thread(stack.until, handled, within_s=20, what="judgement of all that was sent")
     assert leaks(stack.logs, CANARY) == []
-    told = leaks(stack.logs, NAME)  # who was refused is no secret, and only the broker tells it, at just that
-    assert [line for line in told if not re.match(r"nats\.log: .* authentication error - User \"n4me", line)] == []
+    told = leaks(stack.logs, NAME)  # who was refused is no secret, and is told at just that
+    refusal = re.compile(r'nats\.log: .* authentication error - User "n4me|fabric\.log: .*"event": "device refused"')
+    assert [line for line in told if not refusal.match(line)] == []
 
 
 @pytest.mark.planted("an address with its password, a bearer token, a cloud key, beside a harmless route of tokens")
