@@ -15,7 +15,7 @@ from summit_gateway.body import MAX_DEPTH, SMALL_BYTES
 LISTS = ("/v1/alerts", "/v1/entities", "/v1/tracks", "/v1/zones", "/v1/registrations")
 WRONG = {
     "limit": ["-1", "0", "1000000", "1e3", "NaN", "inf", "9" * 500, "", "1;DROP", "١٢"],
-    "cursor": ["../../etc/passwd", "' OR 1=1 --", "\x00", "x" * 5_000, "{}", "%2e%2e"],
+    "cursor": ["../../etc/passwd", "' OR 1=1 --", "\x00", "x" * 5_000, "{}", "%2e%2e", "e-1", ""],
 }
 BOXES = ["NaN,0,1,1", "inf,0,1,1", "1,2,3", "a,b,c,d", "0,0,0,91", "1e400,0,0,0", "0,0,0," + "9" * 400]
 PATHS = [

@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 from gateway_harness import INLINE, SERVICE_KEY, Gateway, Upstream, World, free_port, until
+from summit_core.http.keyset import cursor_behind
 from summit_gateway.access import ACCESS
 from summit_gateway.console.csp import inline_scripts, policy
 
@@ -20,13 +21,16 @@ async def test_lists_and_objects(gateway: Gateway, world: World) -> None:
     assert [item["id"] for item in listed["items"]] == ["a", "b", "t"]
     assert (listed["next"], listed["seq"]) == (None, versions["t"])
     _, first = await gateway.get("/v1/entities?limit=2")
-    assert ([item["id"] for item in first["items"]], first["next"]) == (["a", "b"], "b")
+    assert ([item["id"] for item in first["items"]], first["next"]) == (["a", "b"], cursor_behind("entities", "b"))
     _, second = await gateway.get(f"/v1/entities?limit=2&cursor={first['next']}")
     assert ([item["id"] for item in second["items"]], second["next"]) == (["t"], None)
     for query in ("/v1/tracks", "/v1/entities?kind=track", "/v1/entities?kind=track&owner=test&freshness=live"):
         assert [item["id"] for item in (await gateway.get(query))[1]["items"]] == ["t"]
     assert (await gateway.get("/v1/entities?class=fire"))[1]["items"] == []
     assert (await gateway.get("/v1/alerts?state=open"))[1]["items"] == []
+    for path in ("entities?cursor=b", "alerts?cursor=" + first["next"], "entities?cursor="):
+        status, problem = await gateway.get(f"/v1/{path}")
+        assert (status, problem["field"]) == (422, "cursor"), path
     for wrong in ("limit=0", "limit=1001", "kind=ghost"):
         assert (await gateway.get(f"/v1/entities?{wrong}"))[0] == 422
     assert (await gateway.get("/v1/advisories?state=open"))[0] == 422
@@ -120,7 +124,7 @@ async def test_the_console(gateway: Gateway) -> None:
     async with gateway.http.delete(gateway.url + "/v1/keys", headers=gateway.headers()) as response:
         assert (response.status, response.headers["Allow"]) == (405, "GET, POST")
     _, config = await gateway.get("/console-config.json")
-    assert config.keys() == {"mapStyleUrl", "attribution", "center", "zoom"}
+    assert config.keys() == {"mapStyleUrl", "attribution", "center", "zoom", "passkeys"}
 
 
 def test_every_inline_script_is_allowed_and_no_other() -> None:

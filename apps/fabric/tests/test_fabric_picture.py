@@ -239,6 +239,7 @@ async def test_pages_filters_and_clear_refusals(fabric: Fabric) -> None:
         ("observations?source=a%20b", "source"),
         ("observations/not-an-id", "id"),
         ("dead-letters?cursor=bm9uc2Vuc2U", "cursor"),
+        ("sources?cursor=pager", "cursor"),
     ):
         status, answer = await fabric.ask(f"/v1/{query}")
         assert (status, answer["code"], answer["field"]) == (422, "invalid_field", field), query

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core import wire
+from summit_core.http.keyset import cursor_behind, key_behind
 from summit_core.http.responses import JSON, json_response, raw_list
 from summit_core.model import Principal
 from summit_core.security import service_key
@@ -28,6 +29,7 @@ Kind = Literal["position", "bearing", "hotspot", "detection", "measurement", "re
 KeyPath = Annotated[str, Path(pattern=KEY)]
 UuidPath = Annotated[str, Path(pattern=f"^{UUID.pattern}$")]
 KeyQuery = Annotated[str | None, Query(pattern=KEY)]
+ListCursor = Annotated[str | None, Query(min_length=1, max_length=200)]
 CodeQuery = Annotated[str | None, Query(pattern=r"^[a-z0-9_]{1,40}$")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 AreaQuery = Annotated[str | None, Query(max_length=40_000)]
@@ -65,7 +67,7 @@ def _add_observations(router: APIRouter, service: Callable[[], FabricService]) -
         polygon: AreaQuery = None,
         h3: CellQuery = None,
         limit: Limit = 100,
-        cursor: CursorQuery = None,
+        cursor: ListCursor = None,
     ) -> Response:
         told = ObservationFilter(source=source, kind=kind, recording=recording, since=since, until=until)
         wanted = replace(told, area=area.read(bbox, polygon), cells=stored_cells(h3) if h3 else None)
@@ -85,9 +87,9 @@ def _add_observations(router: APIRouter, service: Callable[[], FabricService]) -
 
 def _add_sources(router: APIRouter, service: Callable[[], FabricService]) -> None:
     @router.get("/sources", summary="Loss accounting of every source, by id")
-    async def sources(limit: Limit = 1000, cursor: KeyQuery = None) -> Response:
-        found = await service().sources(limit=limit + 1, after=cursor or "")
-        more = found[limit - 1].id if len(found) > limit else None
+    async def sources(limit: Limit = 1000, cursor: CursorQuery = None) -> Response:
+        found = await service().sources(limit=limit + 1, after=key_behind("sources", cursor))
+        more = cursor_behind("sources", found[limit - 1].id if len(found) > limit else None)
         return raw_list(map(wire.encode, found[:limit]), next_cursor=more, seq=service().seq)
 
     @router.get("/sources/{id}", summary="Loss accounting of one source")

@@ -25,7 +25,7 @@ from summit_gateway.services import Services
 GEOJSON: Final = "application/geo+json"
 ObjectId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=64, pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
+Cursor = Annotated[str | None, Query(min_length=1, max_length=200, description="`next` of the page before")]
 Text = Annotated[str | None, Query(max_length=400)]
 Moment = Annotated[str | None, Query(max_length=40)]
 OPERATIONS: Final[dict[WorldType, tuple[str, ...]]] = {

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 from summit_core.bus import Change, Picture
 from summit_core.errors import NotFoundError
+from summit_core.http.keyset import cursor_behind, key_behind
 from summit_core.model import WORLD_TYPES, Entity, Location, WorldType
 from summit_core.security.decision import Scope, Thing
 
@@ -19,7 +20,7 @@ MAX_LIMIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``next`` is the key to go on after, or None at the end."""
+    """``next`` is the cursor of the page behind, or None at the end."""
 
     changes: list[Change]
     next: str | None
@@ -37,12 +38,12 @@ def page(
     picture: Picture, scope: Scope, type_: WorldType, tests: Sequence[Test], *, limit: int, cursor: str | None
 ) -> Page:
     """Objects in sight that pass all tests, in the order of their keys."""
-    after = cursor or ""
+    after = key_behind(type_, cursor)
     found: list[Change] = []
     for key, change in sorted(picture.changes(type_).items()):
         if key > after and in_sight(scope, picture, change) and _passes(picture, type_, key, tests):
             if len(found) == limit:
-                return Page(found, found[-1].event.key)
+                return Page(found, cursor_behind(type_, found[-1].event.key))
             found.append(change)
     return Page(found, None)
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from summit_core import wire
 from summit_core.errors import InputError, TooLargeError, UnavailableError, outward
+from summit_core.http.keyset import cursor_behind, key_behind
 from summit_core.http.responses import JSON, json_response, raw_list
 from summit_core.model import WORLD_TYPES, Principal, WorldType
 from summit_core.security import service_key
@@ -32,7 +33,7 @@ KeyPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 BundlePath = Annotated[str, Path(pattern=r"^b-[0-9a-f]{32}$")]
 BundleQuery = Annotated[str | None, Query(pattern=r"^b-[0-9a-f]{32}$")]
 AsOf = Annotated[str | None, Query(max_length=40)]
-After = Annotated[str, Query(max_length=64)]
+After = Annotated[str | None, Query(min_length=1, max_length=200)]
 GEOJSON: Final = "application/geo+json"
 NDJSON: Final = "application/x-ndjson"
 ZIP: Final = "application/zip"
@@ -90,14 +91,15 @@ def _add_picture(router: APIRouter, history: Callable[[], History]) -> None:
         as_of: AsOf = None,
         bundle: BundleQuery = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        cursor: After = "",
+        cursor: After = None,
     ) -> Response:
         type_, filters = _type_of(name)
         filters = {field: value for field, value in request.query_params.items() if field not in NO_FILTER} | filters
         past = await _past(history(), bundle)
         moment = await history().service.moment(past, as_of, imported=bundle is not None)
-        found = await history().service.page(past, type_, filters, moment, limit=limit, after=cursor)
-        return raw_list([(one.body or "").encode() for one in found.items], next_cursor=found.next, seq=moment.seq)
+        found = await history().service.page(past, type_, filters, moment, limit=limit, after=key_behind(type_, cursor))
+        behind = cursor_behind(type_, found.next)
+        return raw_list([(one.body or "").encode() for one in found.items], next_cursor=behind, seq=moment.seq)
 
     @router.get("/history/{name}/{id}", summary="One object of a moment")
     async def one(name: str, id: KeyPath, request: Request, as_of: AsOf = None, bundle: BundleQuery = None) -> Response:
