@@ -3,7 +3,7 @@
 detections.jsonl (identities taken away), labels.jsonl, truth.jsonl (each half second after a full one) and meta.json.
 
 Two figures of each level. ``idf1`` is that of the scorer, second by second: a track counts within 50 m, which asks how
-well a turning aircraft is foreseen between its reports more than whose track it is. ``by_report`` asks for the identity
+well a turning aircraft is known between its reports as well as whose track it is. ``by_report`` asks for the identity
 alone: the track that is nearest, within 500 m, to where the aircraft was in the first picture after each report.
 """
 
@@ -39,6 +39,8 @@ LEVELS = {
     "1s_10m_drop20": Harm(every_s=1.0, sigma_m=10.0, drop=0.2, burst_every_s=math.inf),
     "1s_10m_bursts": Harm(every_s=1.0, sigma_m=10.0),
     "1s_30m": Harm(every_s=1.0),
+    "2s_10m_drop20": Harm(every_s=2.0, sigma_m=10.0, drop=0.2, burst_every_s=math.inf),
+    "5s_10m_calm": Harm(sigma_m=10.0, burst_every_s=math.inf),
     "1s_100m": Harm(every_s=1.0, sigma_m=100.0),
     "5s_10m": Harm(sigma_m=10.0),
     "5s_30m": Harm(),

@@ -55,6 +55,17 @@ def test_two_targets_become_two_tracks_with_place_and_speed(tmp_path: Path) -> N
     assert (summary["detections"], summary["rejected"], summary["tracks"]) == (40, 0, 2)
 
 
+def test_smoothed_when_asked_for_it_knows_the_first_picture_from_what_came_after(tmp_path: Path) -> None:
+    result, pictures = run(tmp_path, two_targets(), "--smooth")
+    assert result.exit_code == 0, result.output
+    assert [picture["t"] for picture in pictures] == [0.5 + k for k in range(19)]
+    for picture in pictures:
+        (_, x, y, vx, vy, _), (_, x2, y2, *_) = sorted(picture["tracks"], key=lambda row: row[2])
+        assert max(abs(x - SPEED * picture["t"]), abs(y), abs(x2), abs(y2 - 2000)) < 20
+        assert max(abs(vx - SPEED), abs(vy)) < 5
+    assert json.loads(result.stdout.splitlines()[-1])["tracks"] == 2
+
+
 def test_the_sensors_of_the_meta_file_are_used(tmp_path: Path) -> None:
     meta = tmp_path / "meta.json"
     meta.write_text(json.dumps({"dur": 5, "n": 2, "sensors": [{"name": "radar", "pd": 0.9, "clutter_density": 1e-8}]}))

@@ -16,17 +16,23 @@ from summit_cli.reports import arriving, reports, width_of
 SIGMA_M = 10.0
 
 
+def course(k: int, speed: float, times: Any) -> Any:
+    """Where target k is at some times (n, 2), metres."""
+    random = np.random.default_rng(k)
+    heading, turn = random.uniform(0, 2 * math.pi), random.uniform(0.005, 0.02) * (-1) ** k
+    now = heading + turn * np.asarray(times)
+    x, y = (speed / turn * (f(now) - f(heading)) for f in (np.sin, lambda a: -np.cos(a)))
+    return np.column_stack([40_000.0 * k + x, 40_000.0 * (k % 2) + y])
+
+
 def flying(every_s: float, speed: float, seconds: float = 120.0, begin: float = 0.0, drop: float = 0.1) -> list[str]:
     """Six targets 40 km apart go round in wide turns, each reports at its own time."""
     random, rows = np.random.default_rng(3), list[tuple[float, float, float]]()
     for k in range(6):
-        heading, turn = random.uniform(0, 2 * math.pi), random.uniform(-0.02, 0.02)
         times = np.arange(random.random() * every_s, seconds, every_s)
         times = times[random.random(len(times)) >= drop]
-        course = heading + turn * times
-        x, y = (speed / turn * (f(course) - f(heading)) for f in (np.sin, lambda a: -np.cos(a)))
-        for time, *place in zip(times, x, y, strict=True):
-            rows.append((float(time), 40_000.0 * k + place[0], 40_000.0 * (k % 2) + place[1]))
+        for time, place in zip(times, course(k, speed, times), strict=True):
+            rows.append((float(time), *place))
     rows.sort()
     noisy = [(time, x + random.normal(0, SIGMA_M), y + random.normal(0, SIGMA_M)) for time, x, y in rows]
     return [
@@ -57,12 +63,13 @@ def test_sparse_traffic_that_reports_itself_is_known_by_its_speed(
     summary, pictures = run(tmp_path, flying(every_s, speed, 60.0 * every_s, drop=0.0))
     assert summary["settings"] == f"{name} adsb:{every_s:g}s"
     assert summary["tracks"] == 6
-    assert len(pictures[-1]["tracks"]) == 6
+    assert len(pictures[len(pictures) // 2]["tracks"]) == 6
 
 
 def test_reports_that_get_lost_cost_no_identity_also_online(tmp_path: Path) -> None:
     lines = flying(1.0, 90.0, drop=0.2)
-    summary, pictures = run(tmp_path, lines)
+    assert run(tmp_path, lines)[0]["tracks"] == 6
+    summary, pictures = run(tmp_path, lines, "--no-smooth")
     assert summary["tracks"] == 6
     online, shown = run(tmp_path, lines, "--online")
     assert online["tracks"] == 6
@@ -89,16 +96,41 @@ def test_a_crowd_a_few_lines_and_a_named_preset_are_taken_as_they_are(tmp_path: 
 
 def test_a_picture_knows_nothing_of_what_came_after_it(tmp_path: Path) -> None:
     lines = flying(3.0, 150.0)
-    _, whole = run(tmp_path, lines, "--preset", "aircraft")
+    choice = ("--preset", "aircraft", "--no-smooth")
+    _, whole = run(tmp_path, lines, *choice)
     early = [line for line in lines if json.loads(line)["t"] < 60.5]
     (tmp_path / "meta.json").write_text('{"dur": 120}')
-    _, cut = run(tmp_path, early, "--preset", "aircraft", "--meta", str(tmp_path / "meta.json"))
+    _, cut = run(tmp_path, early, *choice, "--meta", str(tmp_path / "meta.json"))
     assert cut[:60] == whole[:60]
+
+
+def test_a_recording_is_smoothed_unless_it_is_a_dense_scene_or_taken_as_it_came(tmp_path: Path) -> None:
+    lines = flying(2.0, 90.0, drop=0.2)
+    smoothed = run(tmp_path, lines)[1]
+    assert smoothed == run(tmp_path, lines, "--smooth")[1]
+    before = run(tmp_path, lines, "--no-smooth")[1]
+    assert len(smoothed) == len(before)
+    assert _error(smoothed) < 0.6 * _error(before)
+    default = run(tmp_path, lines, "--preset", "default")[1]
+    assert default == run(tmp_path, lines, "--preset", "default", "--no-smooth")[1]
+    files = ["--input", str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl")]
+    refused = CliRunner().invoke(main, ["track", *files, "--online", "--smooth"])
+    assert refused.exit_code == 2
+    assert "choose one" in refused.output
+
+
+def _error(pictures: list[dict[str, Any]]) -> float:
+    """Mean distance of what is shown from where the targets were, metres; they fly at 90 m/s."""
+    off = []
+    for picture in pictures[10:110]:
+        exact = np.concatenate([course(k, 90.0, [picture["t"]]) for k in range(6)])
+        off += [float(np.hypot(*(exact - row[1:3]).T).min()) for row in picture["tracks"]]
+    return sum(off) / len(off)
 
 
 def test_what_is_silent_is_no_longer_shown_and_what_comes_back_is_the_same(tmp_path: Path) -> None:
     lines = [line for line in flying(2.0, 60.0, drop=0.0) if not 60 < json.loads(line)["t"] < 100]
-    summary, pictures = run(tmp_path, lines)
+    summary, pictures = run(tmp_path, lines, "--no-smooth")
     assert pictures[90]["tracks"] == []
     assert {row[0] for row in pictures[-1]["tracks"]} == {row[0] for row in pictures[55]["tracks"]}
     assert summary["tracks"] == 6

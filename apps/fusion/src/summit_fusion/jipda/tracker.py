@@ -69,12 +69,12 @@ class JipdaTracker:
         """An empty one with the same assumptions."""
         return type(self)(self.settings)
 
-    def step(self, scan: Detections) -> None:
-        """Take in one scan; its time must not be before the last one."""
+    def step(self, scan: Detections) -> "Absorbed | None":
+        """Take in one scan; its time must not be before the last one. A scan of no time moves nothing."""
         if not scan.of_a_time:
-            return
+            return None
         self.predict(scan.time)
-        self.absorb(scan)
+        return self.absorb(scan)
 
     def predict(self, time: float) -> None:
         t = self.tracks

@@ -38,10 +38,15 @@ class Tally:
 
     def clock(self, work: Callable[[], object]) -> None:
         """Do it and add what it took as one scan."""
-        began, cpu = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
+        self.spend(work)
+        self.scan_ms.append(1000.0 * (time.perf_counter() - began))
+
+    def spend(self, work: Callable[[], object]) -> None:
+        """Do it and add what it took, of no scan."""
+        cpu = time.process_time()
         work()
         self.cpu_s += time.process_time() - cpu
-        self.scan_ms.append(1000.0 * (time.perf_counter() - began))
 
     def as_dict(self) -> dict[str, int | float | str | None]:
         ordered = sorted(self.scan_ms)
@@ -73,8 +78,16 @@ class Tally:
     "detections and moves like them, and each target reports itself; else default. harbour: boats by radar and lidar.",
 )
 @click.option("--online", is_flag=True, help="Take detections as they arrived (t_rx): late ones correct what was.")
+@click.option(
+    "--smooth/--no-smooth",
+    default=None,
+    help="Show in each picture what all of the recording tells, what came afterwards as well. "
+    "Without either: where targets report themselves (settings other than default and harbour), not online.",
+)
 @options.as_json
-def track(source: str, target: str, meta: str | None, preset: str, online: bool, as_json: bool) -> None:
+def track(
+    source: str, target: str, meta: str | None, preset: str, online: bool, smooth: bool | None, as_json: bool
+) -> None:
     """Track what several sensors detected: a detection a line in, the picture of each second out; - is stdin or stdout.
 
     \b
@@ -91,14 +104,19 @@ def track(source: str, target: str, meta: str | None, preset: str, online: bool,
     """
     if "-" not in (source, target) and Path(target).exists() and Path(source).samefile(target):
         raise click.UsageError("--input and --output are the same file; choose another output")
+    if online and smooth:
+        raise click.UsageError("--online shows what was known by then, --smooth what came afterwards; choose one")
     tally = Tally()
     scenario = _scenario(meta)
     with click.open_file(source, "rb") as lines:
         found = _read(lines, tally)
     assumed = _assume(preset, found, scenario, tally)
+    if smooth is None:
+        smooth = assumed.every_s is not None and not online
+    work = _track_online if online else _track_whole if smooth else _track_all
     try:
         with click.open_file(target, "wb") as out:
-            (_track_online if online else _track_all)(found, scenario, assumed, out, tally)
+            work(found, scenario, assumed, out, tally)
     except OSError as error:
         raise click.ClickException(f"cannot write {target}: {error}") from None
     summary = tally.as_dict()
@@ -206,6 +224,31 @@ def _track_all(
         while shown_at < end:
             show()
             shown_at += SHOWN_EVERY_S
+
+
+def _track_whole(
+    found: "list[Detection]", scenario: "Scenario", assumed: "Assumptions", out: IO[bytes], tally: Tally
+) -> None:
+    import numpy as np
+    from summit_fusion.jipda import JipdaTracker
+    from summit_fusion.jipda.warm import warm
+
+    from summit_cli.detections import line_of, scans
+    from summit_cli.reports import reports
+    from summit_cli.smoothing import Recording
+
+    warm()
+    every_s = assumed.every_s
+    recording = Recording(JipdaTracker(assumed.settings), max((every_s or {}).values(), default=0.0) / 2.0)
+    for scan, refused in scans(found, scenario) if every_s is None else reports(found, scenario, every_s):
+        tally.rejected += refused
+        tally.detections += len(scan.z)
+        tally.clock(partial(recording.step, scan))
+    tally.spend(recording.smooth)
+    begin, end = _period(found, scenario)
+    for estimate in recording.pictures(np.arange(begin + 0.5, end, SHOWN_EVERY_S)):
+        tally.tracks.update(estimate.id.tolist())
+        out.write(line_of(estimate))
 
 
 def _track_online(

@@ -1,0 +1,61 @@
+"""The pictures of a whole recording, each with what came before it and after it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from summit_fusion.jipda import Detections, Estimate, JipdaTracker
+from summit_fusion.jipda.chronicle import Chronicle
+from summit_fusion.jipda.layout import Floats
+from summit_fusion.jipda.smooth import Smoothed, smooth
+
+BLOCK = 300
+"""Pictures made at a time."""
+SHOWN_SIGMA_M = 150.0
+"""Root of the trace of the position's covariance above which nobody knows the place between two reports, metres: a turn
+in a silence of 20 s has that."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """The tracker, and what it made of the scans; ``edge_s``: shown before the first and after the last report."""
+
+    tracker: JipdaTracker
+    edge_s: float
+    chronicle: Chronicle = field(default_factory=Chronicle)
+    shown: set[int] = field(default_factory=set)
+    tracks: dict[int, Smoothed] = field(default_factory=dict)
+
+    def step(self, scan: Detections) -> None:
+        self.chronicle.note(scan, self.tracker.step(scan))
+        t = self.tracker.tracks
+        self.shown.update(t.id[: t.count][t.confirmed[: t.count] == 1].tolist())
+
+    def smooth(self) -> None:
+        """After the last scan: every track that was ever confirmed."""
+        known = {key: one for key, one in self.chronicle.histories().items() if key in self.shown}
+        self.tracks = dict(zip(known, smooth(list(known.values()), self.tracker.settings.motion), strict=True))
+
+    def pictures(self, times: Floats) -> Iterator[Estimate]:
+        """At each of the times, which ascend."""
+        for begin in range(0, len(times), BLOCK):
+            yield from self._block(times[begin : begin + BLOCK])
+
+    def _block(self, times: Floats) -> Iterator[Estimate]:
+        rows, keys = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        means, covs = [np.empty((0, 4))], [np.empty((0, 4, 4))]
+        for key, one in self.tracks.items():
+            first, last = one.history.at[0] - self.edge_s, one.history.at[-1] + self.edge_s
+            row = np.arange(np.searchsorted(times, first), np.searchsorted(times, last, side="right"))
+            if len(row):
+                mean, cov = one.at(times[row])
+                sharp = cov[:, 0, 0] + cov[:, 1, 1] <= SHOWN_SIGMA_M**2
+                rows.append(row[sharp])
+                keys.append(np.full(int(sharp.sum()), key))
+                means.append(mean[sharp])
+                covs.append(cov[sharp])
+        where, ids = np.concatenate(rows), np.concatenate(keys)
+        mean, cov = np.concatenate(means), np.concatenate(covs)
+        for k, time in enumerate(times):
+            of = np.flatnonzero(where == k)
+            yield Estimate(float(time), ids[of], mean[of], cov[of], np.ones(len(of)))
