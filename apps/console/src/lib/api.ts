@@ -14,7 +14,11 @@ export class Problem extends Error {
 
 export type SignIn = { key: string } | { user: string; password: string; code?: string; new_password?: string };
 
+export type Passkey = { id: string; name: string; created_at: string; last_used_at?: string | null };
+
 const SESSION = "/v1/session";
+const BY_PASSKEY = `${SESSION}/passkey`;
+const SIGNS_IN = new Set([SESSION, BY_PASSKEY]);
 let renewing: Promise<boolean> | null = null;
 
 /** Renews the session by its cookie. One at a time: a token is good once; 409 is another window that has just done it. */
@@ -36,7 +40,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   try {
     return await once<T>(method, path, body);
   } catch (error) {
-    const ended = error instanceof Problem && error.status === 401 && !(method === "POST" && path === SESSION);
+    const ended = error instanceof Problem && error.status === 401 && !(method === "POST" && SIGNS_IN.has(path));
     if (!ended || !(await renew())) throw error;
     return once<T>(method, path, body);
   }
@@ -85,6 +89,14 @@ const id = encodeURIComponent;
 export const api = {
   signIn: (by: SignIn): Promise<Principal> => call("POST", SESSION, by),
   whoAmI: (): Promise<Principal> => call("GET", SESSION),
+  config: (): Promise<{ passkeys?: string[] }> => call("GET", "/console-config.json"),
+  passkeyToShow: (): Promise<unknown> => call("GET", BY_PASSKEY),
+  signInByPasskey: (credential: unknown): Promise<Principal> => call("POST", BY_PASSKEY, { credential }),
+  passkeys: (): Promise<{ items: Passkey[] }> => call("GET", "/v1/passkeys"),
+  passkeyToMake: (): Promise<unknown> => call("GET", "/v1/passkeys/options"),
+  addPasskey: (name: string, credential: unknown): Promise<Passkey> =>
+    call("POST", "/v1/passkeys", { name, credential }),
+  removePasskey: (passkey: string): Promise<void> => call("DELETE", `/v1/passkeys/${id(passkey)}`),
   signOut: (): Promise<void> => call("DELETE", SESSION),
   acknowledge: (alert: string): Promise<unknown> => call("POST", `/v1/alerts/${id(alert)}/ack`, {}),
   approve: (task: string, plan_hash: string, reason: string): Promise<unknown> =>

@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import { Button } from "@/kit/button";
 import { ProblemNotice } from "@/kit/notice";
 import { api, asProblem, Problem, type SignIn } from "@/lib/api";
+import { PasskeyButton } from "./passkey-button";
 
 type Fields = { key: string; user: string; password: string; code: string; new_password: string };
 type Field = keyof Fields;
@@ -85,6 +86,7 @@ export function LoginForm() {
       <Button type="button" className="h-9" onClick={other}>
         {byKey ? "Sign in with name and password" : "Sign in with a key"}
       </Button>
+      <PasskeyButton onProblem={setProblem} />
       {byKey && (
         <p className="text-sm text-ink-3">
           The first administrator key is in the file that the start-up line names. It is sent once and kept in a cookie
