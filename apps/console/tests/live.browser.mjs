@@ -50,6 +50,20 @@ function watch(page, origin) {
   return seen;
 }
 
+/** The directive that stops a script which the page did not bring; empty when it ran. After all else: it logs an error. */
+function plantScript(page) {
+  return page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+        const script = document.createElement("script");
+        script.textContent = "window.__planted = true";
+        document.head.append(script);
+        if (window.__planted) resolve("");
+      }),
+  );
+}
+
 async function axe(page) {
   // Run from an isolated evaluation: the page's own policy forbids injected scripts.
   const source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -121,12 +135,14 @@ async function run(page, gateway, shots) {
   Object.assign(result, await approve(page));
   await shot("executing");
   result.axe.push(...(await axe(page)));
-  Object.assign(result, { errors: seen.errors, foreign: seen.foreign });
+  Object.assign(result, { errors: [...seen.errors], foreign: [...seen.foreign] });
   check(result.kinds.asset > 0, "no asset on the map");
   check(result.moved_m > 50, "the drone did not move");
   check(seen.errors.length === 0, "errors on the console");
   check(seen.foreign.length === 0, "requests to another origin");
   check(result.axe.length === 0, "accessibility violations");
+  result.planted = await plantScript(page);
+  check(result.planted.startsWith("script-src"), "a script that was planted in the page ran");
   return result;
 }
 
