@@ -60,6 +60,23 @@ async def test_the_mirror_follows_writes_and_leaves_and_a_second_one_starts_equa
             assert [e.label for e in late.all("entities", Entity)] == ["two"]
 
 
+async def test_who_decides_by_a_picture_that_gathers_waits_until_it_is_level(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        health, writer = HealthMonitor(), WorldWriter(bus, "test")
+        mirror = Mirror(bus, health, gather_s=0.3)
+        async with running("mirror", mirror.run, health):
+            await mirror.ready.wait()
+            await writer.put("entities", "a", entity("a"), at=NOW)
+            await until(lambda: mirror.seq == 1)
+            last = [await writer.put("entities", "a", entity("a", str(number)), at=NOW) for number in range(2)][-1]
+            assert mirror.seq < last  # it gathers
+            await mirror.caught_up()
+            assert mirror.seq == last
+            await bus.jetstream.purge_stream("WORLD")
+            await mirror.caught_up()
+        await mirror.caught_up()  # nobody follows: it is what it is
+
+
 async def test_a_writer_that_was_overtaken_is_told(nats_url: str) -> None:
     async with connected(nats_url) as bus:
         writer = WorldWriter(bus, "test")

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 from summit_core.audit.trail import Trail
 from summit_core.bus import Bus, Mirror, WorldWriter, consume
 from summit_core.bus.consumer import Handler
@@ -22,6 +23,7 @@ from summit_core.store.migrate import check_revision
 from summit_core.supervise import end, supervise
 
 from summit_fabric import depth
+from summit_fabric.abreast import AbreastMiddleware
 from summit_fabric.audit.app import build_audit
 from summit_fabric.audit.endpoints import audit_router
 from summit_fabric.audit.worker import RECORDER as AUDITOR
@@ -40,6 +42,7 @@ from summit_fabric.registry.app import build_registry
 from summit_fabric.registry.endpoints import registry_router
 from summit_fabric.registry.links import Heard
 from summit_fabric.registry.service import stated_interval_s
+from summit_fabric.relay import Relay
 from summit_fabric.service import FabricService
 from summit_fabric.settings import FabricSettings
 from summit_fabric.silence import TIMER as SILENCE
@@ -92,6 +95,7 @@ def build_app(settings: FabricSettings) -> FastAPI:
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
         at_once=settings.requests_at_once,
+        middleware=[Middleware(AbreastMiddleware, caught_up=lambda: built[0].caught_up())],
     )
 
 
@@ -104,14 +108,16 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
     stack.callback(pool.terminate)
     reads = await create_reading_pool(settings.database_url.get_secret_value(), name=SERVICE)
     stack.callback(reads.terminate)
-    mirror = Mirror(bus, health, gather_s=0.0)  # people change what they have just seen at the gateway
+    mirror = Mirror(bus, health)
     owners = Owners(mirror)
     decoded, books = Decoded(), Books(partial(stated_interval_s, mirror))
     keeper = Keeper(WorldWriter(bus, OWNER), mirror, clock, decoded, books.interval_of)
     health.checks |= {"nats": bus.check, "postgres": lambda: _check_database(pool)}
     partitions = Partitions(pool, clock, days=settings.observation_days)
     recorder = Recorder(Store(pool, partitions, books), decoded)
-    loops = _loops(bus, health, mirror, keeper, recorder, Validator(bus, decoded, owners))
+    relay = Relay(keeper, decoded)
+    stack.push_async_callback(relay.close)
+    loops = _loops(bus, health, mirror, keeper, relay, recorder, Validator(bus, decoded, owners, relay.pass_on))
     silence = Silence(books, keeper, clock)
     loops[SILENCE] = lambda: silence.watch(health, pool)
     loops[FILL] = lambda: keep_measuring(bus, health, FILL)
@@ -140,7 +146,13 @@ async def _start(settings: FabricSettings, health: HealthMonitor, stack: AsyncEx
 
 
 def _loops(
-    bus: Bus, health: HealthMonitor, mirror: Mirror, keeper: Keeper, recorder: Recorder, validator: Validator
+    bus: Bus,
+    health: HealthMonitor,
+    mirror: Mirror,
+    keeper: Keeper,
+    relay: Relay,
+    recorder: Recorder,
+    validator: Validator,
 ) -> dict[str, Loop]:
     def consumer(
         stream: str,
@@ -177,7 +189,7 @@ def _loops(
         ),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-keeper": _after(
-            kept, consumer(OBSERVATIONS, "fabric-keeper", keeper.observations, batch=50, in_flight=64)
+            kept, consumer(OBSERVATIONS, "fabric-keeper", relay.deliveries, in_flight=64, gather_s=GATHER_S)
         ),
         "fabric-links": _after(kept, consumer(LINKS, "fabric-links", keeper.links)),
         STATUSES: _after(owned, consumer(LINKS, STATUSES, validator.statuses)),

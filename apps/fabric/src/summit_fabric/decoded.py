@@ -51,10 +51,15 @@ class Decoded:
         if known is None:
             observations = wire.decode_batch(data)
             return Batch(observations, [cell_of(one) for one in observations])
-        self._unread[data] -= 1
-        if not self._unread[data]:
-            self._forget(data)
+        self.pass_over(data)
         return known
+
+    def pass_over(self, data: bytes) -> None:
+        """A reader that had the batch already, or has it now."""
+        if data in self._unread:
+            self._unread[data] -= 1
+            if not self._unread[data]:
+                self._forget(data)
 
     def _forget(self, data: bytes) -> None:
         del self._unread[data]

@@ -17,7 +17,7 @@ from summit_core.model import AnyObservation, Freshness
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import INGEST_TO_VISIBLE
 
-from summit_fabric.decoded import Decoded
+from summit_fabric.decoded import Batch, Decoded
 from summit_fabric.entities import OWNER, absorb, aged
 from summit_fabric.held import Held, Wait
 from summit_fabric.judge import LinkStatus
@@ -82,18 +82,27 @@ class Keeper:
 
     async def observations(self, deliveries: list[Delivery]) -> None:
         """Take in batches, and return when what changed is written: acknowledged only then, so the writes are all that
-        a crash can repeat. Who was quiet is written at once; the others wait for :meth:`pace`, and hold up nobody."""
+        a crash can repeat."""
+        more = self._decoded.waiting > 0 or deliveries[-1].pending > 0
+        await self.show(self.take([batch for _, batch in read_batches(deliveries, self._decoded)], more=more))
+
+    def take(self, batches: Iterable[Batch], *, more: bool) -> dict[str, Held]:
+        """Take in batches; returns the entities that they touch, for :meth:`show`. ``more`` of them are waiting."""
         touched: dict[str, Held] = {}
-        for _, batch in read_batches(deliveries, self._decoded):
+        for batch in batches:
             self._taken += len(batch.observations)
             for one in batch.observations:
                 held = self._take(one)
                 if held is not None:
                     touched[one.source] = held
-        more = self._decoded.waiting > 0 or deliveries[-1].pending > 0
         self._behind = more and any(map(self._is_late, touched))
         self._taken_at = asyncio.get_running_loop().time()
-        since = self._taken_at - self._pause_s
+        return touched
+
+    async def show(self, touched: dict[str, Held]) -> None:
+        """Write what changed. Who was quiet is written at once; the others wait for :meth:`pace`, and hold up
+        nobody."""
+        since = asyncio.get_running_loop().time() - self._pause_s
         later = {source: held for source, held in touched.items() if held.looked_at > since}
         await self._write([held for held in touched.values() if held.looked_at <= since])
         if later:

@@ -45,6 +45,10 @@ class FabricService:
         """The version of the picture."""
         return self._mirror.seq
 
+    async def caught_up(self) -> None:
+        """Until the picture holds what is in the stream now."""
+        await self._mirror.caught_up()
+
     async def sources(self, *, limit: int, after: str) -> list[SourceAccount]:
         return [self._silence.account(ledger) for ledger in await self.queries.ledgers(limit=limit, after=after)]
 
@@ -61,4 +65,5 @@ class FabricService:
         return body
 
     async def lineage(self, identifier: str) -> Lineage:
+        await self.caught_up()
         return await trace(identifier, self._mirror, self.history.archive)

@@ -1,7 +1,7 @@
 """The loops that take from the streams: validator, recorder, dead-letter recorder, world recorder."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -24,6 +24,8 @@ from summit_fabric.store import Store
 
 log = structlog.get_logger(__name__)
 
+PassOn = Callable[[Sequence[int], Sequence[Batch]], None]
+
 VALIDATOR: Final = "fabric-validator"
 STATUSES: Final = "fabric-statuses"
 OBSERVATIONS_A_MESSAGE: Final = 1000
@@ -40,8 +42,10 @@ UNREADABLE = CounterMetric("summit_unreadable_messages_total", "Internal message
 class Validator:
     """From what producers sent to validated batches, each of one place and kind, and dead letters."""
 
-    def __init__(self, bus: Bus, decoded: Decoded, owners: Owners) -> None:
+    def __init__(self, bus: Bus, decoded: Decoded, owners: Owners, pass_on: PassOn = lambda *_: None) -> None:
+        """``pass_on`` gets what is stored, with its sequences."""
         self._bus = bus
+        self._pass_on = pass_on
         self._decoded = decoded
         self._owners = owners
         self._published: Counter[str] = Counter()
@@ -70,12 +74,15 @@ class Validator:
         # By how much is left: after a crash a part of what is left may not go by the name of one that the broker knows.
         name = f"validated-{deliveries[0].timestamp.timestamp()}-{deliveries[0].seq}-{last}-{len(left)}"
         messages: list[Outgoing | tuple[str, bytes, str | None]] = []
+        parts: list[Batch] = []
         for subject, batch in partitioned(left):
             for data, part in encoded_in_parts(batch):
                 self._decoded.remember(data, part)
+                parts.append(part)
                 messages.append(Outgoing(subject, data, f"{name}-{len(messages)}", {THROUGH: str(last)}))
         messages += [_buried(one) for one in verdict.refused]
-        await self._bus.publish_many(messages)
+        sequences = await self._bus.publish_many(messages)
+        self._pass_on(sequences[: len(parts)], parts)
         _count(good, verdict.refused)
 
     async def statuses(self, deliveries: list[Delivery]) -> None:

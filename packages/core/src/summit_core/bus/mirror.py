@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from summit_core.bus.change import Change
 from summit_core.bus.consumer import Delivery, pull
 from summit_core.bus.picture import Picture
 from summit_core.bus.streams import WORLD
+from summit_core.errors import UnavailableError
 from summit_core.model import WORLD_TYPES, Override, WorldEvent, WorldType
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import UNREADABLE
@@ -20,14 +22,24 @@ from summit_core.observability.metrics import UNREADABLE
 log = structlog.get_logger(__name__)
 
 GATHER_S: Final = 0.03
+CATCH_UP_S: Final = 0.5
 _decode_event = msgspec.json.Decoder(WorldEvent).decode
+
+
+class _State(msgspec.Struct):
+    last_seq: int = 0
+
+
+class _Info(msgspec.Struct):
+    state: _State = msgspec.field(default_factory=_State)
 
 
 class Mirror(Picture):
     """Follows ``world.>``; reads never leave the process. Survives the broker: after a gap it catches up by sequence.
 
     ``ready`` is set once everything that was in the stream at start has been taken in. In a dense flow it is
-    ``gather_s`` behind; where that is too long (the frames of the console), 0 follows each message.
+    ``gather_s`` behind; where that is too long (the frames of the console), 0 follows each message, and who decides by
+    the picture waits until it has :meth:`caught_up`.
     """
 
     def __init__(
@@ -46,6 +58,7 @@ class Mirror(Picture):
         """Called when the stream began anew and nothing that was known holds any more."""
         self.seq = 0
         self.ready = asyncio.Event()
+        self._moved = asyncio.Event()
         health.expect("mirror")
 
     async def run(self) -> None:
@@ -57,7 +70,21 @@ class Mirror(Picture):
                 if delivery.pending == 0:
                     self.ready.set()
             self.settle(self.seq)
+            self._moved.set()
             self._health.beat("mirror")
+
+    async def caught_up(self) -> None:
+        """Wait for what is in the stream now, before something is judged by the picture: ``gather_s``, or a moment.
+
+        Where the broker does not answer, the picture is the newest there is.
+        """
+        with suppress(UnavailableError, TimeoutError):
+            answer = await self._bus.request(f"$JS.API.STREAM.INFO.{WORLD}", b"", timeout_s=CATCH_UP_S)
+            last = msgspec.json.decode(answer, type=_Info).state.last_seq
+            async with asyncio.timeout(CATCH_UP_S):  # the last one may have been purged
+                while self.seq < last:
+                    self._moved.clear()
+                    await self._moved.wait()
 
     def _take(self, delivery: Delivery) -> None:
         """One message that nobody can read must not stop the picture: it is counted, logged and passed over."""
