@@ -42,7 +42,9 @@ def verify(file: IO[bytes], *, key: str | None = None, known: Mapping[int, str] 
         raise Broken("forged", walk.seq, "the head is not signed by the key of the installation", walk.lines + 1)
     if head.seq > walk.seq:
         raise Broken("truncated", walk.seq + 1, f"records {walk.seq + 1} to {head.seq} are missing", walk.lines + 1)
-    if (head.seq, head.hash) != (walk.seq, walk.hash):
+    if head.seq == walk.seq and head.hash != walk.hash:
+        raise Broken("changed", walk.seq, f"record {walk.seq} is another one than the head was signed for", walk.lines)
+    if head.seq < walk.seq:
         raise Broken("inserted", head.seq + 1, "the signed head is not that of the last record", walk.lines)
     for seq in sorted(wanted):
         if seq >= head.first:
