@@ -161,6 +161,9 @@ bench-audit: setup ## Records of the audit a second through the whole system, an
 bench-gateway: setup ## What the gateway adds to a request that it passes on, and how many lists one core can answer
 	$(BIN)/python bench/gateway.py $(ARGS)
 
+bench-stalls: setup ## Other routes while Redis, an upstream or clients stall, and with 10,000 idle connections
+	$(BIN)/python bench/stalls.py $(ARGS)
+
 bench-cold: ## From a clean clone with empty caches to "ready", and again warm
 	@scripts/bench_cold.sh
 

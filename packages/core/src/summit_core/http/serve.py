@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+import structlog
 import uvloop
 from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces
@@ -35,6 +37,14 @@ LOOK_AT_LEAST_EVERY_S = 10.0
 number alone that would be minutes, and tens of megabytes, where little else is made."""
 
 
+WAITING: Final = 1024
+"""Connections that the kernel holds for us until we take them."""
+MOST_FILES: Final = 65_536
+OTHER_FILES: Final = 500
+"""Of what a process may open: the broker, the database, services behind, logs."""
+log = structlog.get_logger(__name__)
+
+
 def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
     """Run until SIGTERM or SIGINT. The app's lifespan starts and stops the service's loops.
 
@@ -42,12 +52,14 @@ def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI])
     connections, and a stream never ends by itself.
     """
     configure_logs(service, settings.log_level)
+    connections = _take_all_files() - OTHER_FILES
+    log.info("room for connections", connections=connections)
     watch(service, settings)
     spans.export(service, settings.otel_endpoint)
-    uvloop.run(_serve(service, settings, build))
+    uvloop.run(_serve(service, settings, build, connections))
 
 
-async def _serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI]) -> None:
+async def _serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI], connections: int) -> None:
     app = build()
     measure_process(service, app.version)
     gc.freeze()  # code and wiring live for ever: nothing to look through again and again
@@ -59,6 +71,8 @@ async def _serve(service: str, settings: ServiceSettings, build: Callable[[], Fa
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
         log_access=False,
+        backlog=WAITING,
+        backpressure=connections,  # by itself as many as the backlog: 128 idle ones shut everybody out
         log_dictconfig=OUR_LOGS,
         **server_options(settings),
     )
@@ -75,6 +89,14 @@ async def _serve(service: str, settings: ServiceSettings, build: Callable[[], Fa
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     await server.serve()
+
+
+def _take_all_files() -> int:
+    """The soft limit of open files is that of a shell, often 1,024; how many we may have is the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = min(hard, MOST_FILES) if hard != resource.RLIM_INFINITY else MOST_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files
 
 
 def _look_again(loop: asyncio.AbstractEventLoop) -> None:
