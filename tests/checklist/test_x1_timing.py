@@ -14,8 +14,8 @@ from summit_core.security.token import digest, id_of, is_right, new_token
 
 ROUNDS, TIMES, TRIES = 100, 50, 4
 SAME = 0.12
-"""Medians of what costs the same differ by 0.03 on an idle machine, and now and then by 0.12 beside ten busy programs;
-what depends on the key is seen in every try."""
+"""Medians of what costs the same differed by 0.12 once beside ten busy programs; noise comes and goes, but what depends
+on the key is seen in every try."""
 Compare = Callable[[str, bytes | None], bool]
 Verify = Callable[[str], Awaitable[Any]]
 
