@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run secrets secrets-document readiness readiness-document stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits bench-audit \
+.PHONY: help setup run secrets secrets-document readiness readiness-document stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz fuzz-api soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits bench-audit \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -58,7 +58,7 @@ test: setup ## Run the unit tests of Python and of the console, and the checks o
 	@if [ -f apps/console/package.json ]; then cd apps/console && npm test; else echo 'SKIPPED console tests: no apps/console'; fi
 
 e2e: setup ## Run the tests over real processes and public interfaces
-	$(BIN)/pytest tests/e2e tests/fuzz -s $(ARGS)
+	$(BIN)/pytest tests/e2e tests/fuzz tests/openapi -s $(ARGS)
 
 # in a folder of its own: another pytest run would close the common one to the user that PostgreSQL runs as
 chaos: setup ## Kill and stop each program under load: nothing accepted is lost (ARGS=--full: 2,000/s for 60 s)
@@ -66,6 +66,9 @@ chaos: setup ## Kill and stop each program under load: nothing accepted is lost 
 
 fuzz: setup ## 100,000 hostile inputs by MQTT, HTTP and NATS (ARGS="--fuzz-seed 7": others)
 	$(BIN)/pytest tests/fuzz -s --inputs 100000 --basetemp="$$(mktemp -d)/fuzz" $(ARGS)
+
+fuzz-api: setup ## 20,000 requests from the OpenAPI documents of all services: answers are as they say (ARGS="--api-seed 7")
+	$(BIN)/pytest tests/openapi -s --requests 20000 --basetemp="$$(mktemp -d)/fuzz-api" $(ARGS)
 
 soak: setup ## Ten minutes at 1,000 observations a second: memory stays, nothing grows without a bound (ARGS="--seconds 60")
 	$(BIN)/pytest tests/soak -s --basetemp="$$(mktemp -d)/soak" $(ARGS)

@@ -149,11 +149,13 @@ async def test_the_openapi_page(gateway: Gateway) -> None:
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
     assert {"Task", "Alert", "Outcome", "Problem", "Lineage", "Position"} <= set(schemas)
-    assert {ref.removeprefix("#/components/schemas/") for ref in _references(page)} <= set(schemas)
+    known = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in page["components"][kind]}
+    assert _references(page) <= known
     for method, path in ACCESS:
         if path.startswith("/v1") and method != "WEBSOCKET":
             operation = page["paths"][path][method.lower()]
             assert operation["summary"]
-            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert {"401", "403", "429", "503"} <= set(operation["responses"]), "each problem by its status"
+            assert "default" not in operation["responses"], "which would allow any"
             bodiless = method != "POST" or path.endswith(("/replay", "/bundles"))
             assert bodiless or operation["requestBody"]["content"]["application/json"]["schema"]

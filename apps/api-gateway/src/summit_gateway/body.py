@@ -35,7 +35,7 @@ async def read_json(request: Request, type_: type[T]) -> T:
     """A small JSON body. Asking for the media type makes a browser ask us first before it sends one across origins."""
     if media_type(request) != "application/json":
         raise UnsupportedMediaTypeError("send Content-Type: application/json", field="content-type")
-    return wire.decode(await read_small(request), type_)
+    return wire.decode_body(await read_small(request), type_)
 
 
 async def read_small(request: Request) -> bytes:

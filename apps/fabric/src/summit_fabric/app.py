@@ -29,6 +29,7 @@ from summit_fabric.audit.endpoints import audit_router
 from summit_fabric.audit.worker import RECORDER as AUDITOR
 from summit_fabric.books import Books
 from summit_fabric.deadletters import DeadLetters
+from summit_fabric.deadlines import DEADLINES
 from summit_fabric.decoded import Decoded
 from summit_fabric.endpoints import fabric_router
 from summit_fabric.entities import OWNER
@@ -94,6 +95,7 @@ def build_app(settings: FabricSettings) -> FastAPI:
         routers=[audit, history, router, registry, world, zones],
         lifespan=lifespan,
         cors_origins=settings.cors_origins,
+        deadlines=DEADLINES,
         at_once=settings.requests_at_once,
         middleware=[Middleware(AbreastMiddleware, caught_up=lambda: built[0].caught_up())],
     )

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from msgspec import Meta, Struct
 from starlette.responses import Response
 from summit_core import wire
+from summit_core.http.openapi import described
 from summit_core.http.responses import json_response
-from summit_core.model import IncidentState
+from summit_core.model import Alert, Incident, IncidentState
 from summit_core.security.service_key import Key, caller
 
 from summit_intelligence.service import Intelligence
@@ -26,17 +27,23 @@ class Move(Struct, frozen=True):
 def build_router(service_key: Key) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["operations"])
 
-    @router.post("/alerts/{key}/ack", summary="Acknowledge an alert")
+    @router.post(
+        "/alerts/{key}/ack",
+        summary="Acknowledge an alert",
+        **described(Alert, body=Acknowledgement, body_required=False),
+    )
     async def acknowledge(key: str, request: Request) -> Response:
         person = caller(request.headers, service_key)
-        body = wire.decode(await request.body() or b"{}", Acknowledgement)
+        body = wire.decode_body(await request.body() or b"{}", Acknowledgement)
         alert = await _service(request).acknowledge(key, body.note, person)
         return _versioned(request, "alerts", alert.id, alert)
 
-    @router.post("/incidents/{key}/state", summary="Move an incident to another state")
+    @router.post(
+        "/incidents/{key}/state", summary="Move an incident to another state", **described(Incident, body=Move)
+    )
     async def move(key: str, request: Request) -> Response:
         person = caller(request.headers, service_key)
-        body = wire.decode(await request.body(), Move)
+        body = wire.decode_body(await request.body(), Move)
         incident = await _service(request).move(key, body.state, body.reason, person)
         return _versioned(request, "incidents", incident.id, incident)
 

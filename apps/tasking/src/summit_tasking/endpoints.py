@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from msgspec import Meta, Struct
 from starlette.responses import Response
 from summit_core import wire
+from summit_core.http.openapi import described
 from summit_core.http.responses import json_response
 from summit_core.model import Decision, Task
 from summit_core.security.service_key import Key, caller
@@ -34,24 +35,24 @@ class Cancel(Struct, frozen=True):
 def build_router(service_key: Key) -> APIRouter:
     router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
-    @router.post("/{key}/approve", summary="Approve the plan that was seen")
+    @router.post("/{key}/approve", summary="Approve the plan that was seen", **described(Task, body=Approve))
     async def approve(key: str, request: Request) -> Response:
         person = caller(request.headers, service_key)
-        body = wire.decode(await request.body(), Approve)
+        body = wire.decode_body(await request.body(), Approve)
         task = await _service(request).decide(key, Decision.APPROVE, body.plan_hash, body.reason, person)
         return _versioned(request, task)
 
-    @router.post("/{key}/reject", summary="Reject the plan that was seen")
+    @router.post("/{key}/reject", summary="Reject the plan that was seen", **described(Task, body=Reject))
     async def reject(key: str, request: Request) -> Response:
         person = caller(request.headers, service_key)
-        body = wire.decode(await request.body(), Reject)
+        body = wire.decode_body(await request.body(), Reject)
         task = await _service(request).decide(key, Decision.REJECT, body.plan_hash, body.reason, person)
         return _versioned(request, task)
 
-    @router.post("/{key}/cancel", summary="Call a task off before its end")
+    @router.post("/{key}/cancel", summary="Call a task off before its end", **described(Task, body=Cancel))
     async def cancel(key: str, request: Request) -> Response:
         person = caller(request.headers, service_key)
-        body = wire.decode(await request.body(), Cancel)
+        body = wire.decode_body(await request.body(), Cancel)
         return _versioned(request, await _service(request).cancel(key, body.reason, person))
 
     return router

@@ -55,6 +55,7 @@ _split_json = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _split_msgpack = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _maybe_not_finite = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]|\xca[\x7f\xff][\x80-\xff]").search
 """What NaN or an infinity looks like in MessagePack (and, by chance, part of a text)."""
+_maybe_not_kept = re.compile(rb'\\u0000|"(?:0001-01-01|9999-12-31)[Tt ]').search
 _not_finite = re.compile(rb'"(?P<field>\w+)"\s*:\s*\[*\s*-?(?:NaN|Infinity|nan|inf)\b')
 
 
@@ -84,6 +85,17 @@ def decode(data: bytes, type_: type[T]) -> T:
         raise _malformed(data, error) from None
     except RecursionError:
         raise _too_deep() from None
+
+
+def decode_body(data: bytes, type_: type[T]) -> T:
+    """What a caller sent to be kept, as :func:`decode`; raises :class:`InputError` also for what cannot be kept.
+
+    PostgreSQL holds no text with NUL, and a time must be one in UTC too: ``9999-12-31T23:00:00-02:00`` is in no year.
+    """
+    value = decode(data, type_)
+    if _maybe_not_kept(data):
+        _check_kept(msgspec.json.decode(data), ())
+    return value
 
 
 def encode_batch(observations: Sequence[AnyObservation]) -> bytes:
@@ -295,6 +307,33 @@ def _check_floats(fields: object) -> None:
     for name, value in fields.items() if isinstance(fields, dict) else ():
         if not all(map(math.isfinite, _floats(value))):
             raise InputError(f"{name}: not a finite number; send one", code=ErrorCode.NOT_FINITE, field=str(name))
+
+
+def _check_kept(value: object, path: tuple[str, ...]) -> None:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_kept(name, path)
+            _check_kept(part, (*path, name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _check_kept(part, (*path, str(index)))
+    elif isinstance(value, str):
+        field = ".".join(path) or "body"
+        if "\0" in value:
+            raise InputError(f"{field}: a text cannot hold the character NUL; leave it out", field=field)
+        if _is_beyond(value):
+            raise InputError(f"{field}: no such time in UTC; send one of the years 1 to 9999", field=field)
+
+
+def _is_beyond(text: str) -> bool:
+    """Whether it is a time that has no name in UTC."""
+    try:
+        datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return False
+    except OverflowError:
+        return True
+    return False
 
 
 def _check_time(at: datetime, now: datetime) -> None:

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from msgspec import Struct
 from starlette.responses import Response
+from summit_core.http.openapi import described
 from summit_core.http.responses import json_response
 
-from summit_gateway.openapi import describe
 from summit_gateway.passkeys.ceremony import RelyingParty
 from summit_gateway.settings import GatewaySettings
 
@@ -31,7 +31,7 @@ def console_router(settings: GatewaySettings) -> APIRouter:
         passkeys=RelyingParty.of(settings.passkey_origins).origins if settings.passkey_origins else (),
     )
 
-    @router.get("/console-config.json", summary="What the console shows first", **describe(ConsoleConfig))
+    @router.get("/console-config.json", summary="What the console shows first", **described(ConsoleConfig))
     async def console_config() -> Response:
         return json_response(config, headers={"Cache-Control": "no-cache"})
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from summit_core.errors import InputError
 
 HEADER: Final = "idempotency-key"
+PATTERN: Final = r'^"?[\x21\x23-\x7e]{1,200}"?$'
 _shape = re.compile(r'"?(?P<key>[\x21\x23-\x7e]{1,200})"?')
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core.errors import InputError, TooLargeError
+from summit_core.http.openapi import described
 from summit_core.http.responses import json_response
 from summit_core.model import AnyObservation
 from summit_core.observability.trace import TRACEPARENT, traceparent
@@ -14,7 +15,6 @@ from summit_gateway.body import media_type, read_bounded
 from summit_gateway.identity import principal_of
 from summit_gateway.ingest.items import items_of, media_of
 from summit_gateway.ingest.service import Outcome
-from summit_gateway.openapi import describe
 from summit_gateway.services import Services
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -26,7 +26,7 @@ def ingest_router(services: Services) -> APIRouter:
     @router.post(
         "/v1/observations",
         summary="Send one observation, an array, or NDJSON, also as MessagePack; 422 when none was accepted",
-        **describe(Outcome, 202, body=AnyObservation | list[AnyObservation]),
+        **described(Outcome, 202, also={422: Outcome}, body=AnyObservation | list[AnyObservation]),
     )
     async def send(request: Request) -> Response:
         principal = principal_of(request)

@@ -1,5 +1,7 @@
 """Pure ASGI, around :class:`IdentityMiddleware`: stops wrong credentials before they are looked up."""
 
+from typing import Final
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 from summit_core.errors import RateLimitedError
 from summit_core.http import problems
@@ -9,6 +11,8 @@ from summit_gateway.limits.service import Limiting
 
 class AttemptsMiddleware:
     """Answers 429. A WebSocket's handshake fails with it: who guesses is owed no reason."""
+
+    ANSWERS: Final = frozenset({429})
 
     def __init__(self, app: ASGIApp, *, limits: Limiting) -> None:
         self._app = app

@@ -4,17 +4,16 @@ from functools import cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
-from msgspec import Struct, defstruct
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core import wire
 from summit_core.bus import Picture
 from summit_core.errors import InputError
+from summit_core.http.openapi import described, list_of
 from summit_core.http.responses import JSON, raw_list
 from summit_core.model import WORLD_TYPES, EntityKind, Freshness, WorldType
 
 from summit_gateway.identity import scope_of
-from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
 from summit_gateway.past.service import MOMENT, PastError
 from summit_gateway.picture import filters, service
@@ -42,12 +41,6 @@ OPERATIONS: Final[dict[WorldType, tuple[str, ...]]] = {
 """The filters of each type."""
 
 
-class RelatedList(Struct, frozen=True, kw_only=True):
-    items: list[Related]
-    next: str | None
-    seq: int
-
-
 def picture_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["picture"])
     _entities(router, services, "entities", {})
@@ -60,7 +53,12 @@ def picture_router(services: Services) -> APIRouter:
 
 
 def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str, str]) -> None:
-    @router.get(f"/v1/{name}", summary=f"The {name} of the live picture", name=name, **describe(_list_of("entities")))
+    @router.get(
+        f"/v1/{name}",
+        summary=f"The {name} of the live picture",
+        name=name,
+        **described(_list_of("entities"), others=(GEOJSON,)),
+    )
     async def entities(
         request: Request,
         kind: EntityKind | None = None,
@@ -102,7 +100,10 @@ def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str,
 
 def _operations(router: APIRouter, services: Services, type_: WorldType, allowed: tuple[str, ...]) -> None:
     @router.get(
-        f"/v1/{type_}", summary=f"The {type_}", name=type_, **describe(_list_of(type_), parameters=(*allowed, *MOMENT))
+        f"/v1/{type_}",
+        summary=f"The {type_}",
+        name=type_,
+        **described(_list_of(type_), parameters=(*allowed, *MOMENT), others=(GEOJSON,) if type_ == "zones" else ()),
     )
     async def operations(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
         query = dict(request.query_params)
@@ -124,7 +125,9 @@ def _operations(router: APIRouter, services: Services, type_: WorldType, allowed
 
 def _relations(router: APIRouter, services: Services) -> None:
     @router.get(
-        "/v1/entities/{id}/relations", summary="Relations of an entity, in both directions", **describe(RelatedList)
+        "/v1/entities/{id}/relations",
+        summary="Relations of an entity, in both directions",
+        **described(list_of(Related)),
     )
     async def relations(request: Request, id: ObjectId) -> Response:
         mirror = services.picture()
@@ -134,7 +137,7 @@ def _relations(router: APIRouter, services: Services) -> None:
 
 
 def _single(router: APIRouter, services: Services, name: str, type_: WorldType, fixed: dict[str, str]) -> None:
-    shown = describe(WORLD_TYPES[type_], parameters=MOMENT)
+    shown = described(WORLD_TYPES[type_], parameters=MOMENT, also={304: None})
 
     @router.get(f"/v1/{name}/{{id}}", summary=f"One of the {name}", name=f"{name} id", **shown)
     async def single(request: Request, id: ObjectId) -> Response:
@@ -156,7 +159,6 @@ def _listed(page: service.Page, seq: int) -> Response:
 
 
 @cache
-def _list_of(type_: WorldType) -> type[Struct]:
+def _list_of(type_: WorldType) -> Any:
     """The type of a list's answer, for the OpenAPI page."""
-    item: Any = WORLD_TYPES[type_]
-    return defstruct(f"{item.__name__}List", [("items", list[item]), ("next", str | None), ("seq", int)])
+    return list_of(WORLD_TYPES[type_])

@@ -7,6 +7,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core.errors import InputError, UnauthenticatedError
+from summit_core.http.openapi import described
 from summit_core.http.responses import JSON, json_response
 from summit_core.model import Principal
 from summit_core.security.decision import require
@@ -17,7 +18,6 @@ from summit_core.security.token import id_of
 from summit_gateway.audit.action import signed_in
 from summit_gateway.body import media_type, read_json
 from summit_gateway.identity import principal_of
-from summit_gateway.openapi import describe
 from summit_gateway.services import Services
 from summit_gateway.sessions.cookies import (
     ACCESS_COOKIE,
@@ -65,7 +65,7 @@ class RecoveryCodes(Struct, frozen=True, kw_only=True):
 def sessions_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["session"])
 
-    @router.post("/v1/session", summary="Sign in", **describe(SignedIn, body=SignIn))
+    @router.post("/v1/session", summary="Sign in", **described(SignedIn, body=SignIn))
     async def sign_in(request: Request) -> Response:
         wanted = await read_json(request, SignIn)
         begun = await _begun(services, request, wanted)
@@ -73,7 +73,7 @@ def sessions_router(services: Services) -> APIRouter:
         return answer(request, begun, tokens=wanted.tokens)
 
     @router.post(
-        "/v1/session/refresh", summary="Renew the tokens", **describe(SignedIn, body=Renew, body_required=False)
+        "/v1/session/refresh", summary="Renew the tokens", **described(SignedIn, body=Renew, body_required=False)
     )
     async def renew(request: Request) -> Response:
         if media_type(request) == JSON:
@@ -85,11 +85,11 @@ def sessions_router(services: Services) -> APIRouter:
             raise UnauthenticatedError("there is no session to renew; sign in")
         return answer(request, await services.sessions.renew(cookie), tokens=False)
 
-    @router.get("/v1/session", summary="Who am I?", **describe(Principal))
+    @router.get("/v1/session", summary="Who am I?", **described(Principal))
     async def who_am_i(request: Request) -> Response:
         return json_response(principal_of(request), headers=NOT_KEPT)
 
-    @router.delete("/v1/session", summary="Sign out", **describe(None, 204))
+    @router.delete("/v1/session", summary="Sign out", **described(None, 204))
     async def sign_out(request: Request) -> Response:
         sent: dict[str, Any] = request.cookies
         await services.sessions.end_of(bearer(request.headers) or sent.get(ACCESS_COOKIE), sent.get(REFRESH_COOKIE))
@@ -98,14 +98,14 @@ def sessions_router(services: Services) -> APIRouter:
         return response
 
     @router.post(
-        "/v1/session/totp", summary="Ask for a secret of one-time codes", **describe(OfferedTotp, body=OwnPassword)
+        "/v1/session/totp", summary="Ask for a secret of one-time codes", **described(OfferedTotp, body=OwnPassword)
     )
     async def offer_totp(request: Request) -> Response:
         password, principal = (await read_json(request, OwnPassword)).password, principal_of(request)
         await services.limits.sign_in(request, principal.name)
         return json_response(await services.users.offer_totp(principal, password), headers=NOT_KEPT)
 
-    @router.post("/v1/session/totp/confirm", summary="Switch one-time codes on", **describe(RecoveryCodes, body=Code))
+    @router.post("/v1/session/totp/confirm", summary="Switch one-time codes on", **described(RecoveryCodes, body=Code))
     async def confirm_totp(request: Request) -> Response:
         code = (await read_json(request, Code)).code
         codes = await services.users.confirm_totp(principal_of(request), code)

@@ -13,10 +13,10 @@ from starlette.types import Message as AsgiMessage
 from starlette.types import Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from summit_core.errors import SummitError, TooLargeError
+from summit_core.http.openapi import described
 
 from summit_gateway.access import STREAM
 from summit_gateway.identity import may_stay_of, refusal_of, scope_of
-from summit_gateway.openapi import describe
 from summit_gateway.past import service as past
 from summit_gateway.past.passing import as_events, passed
 from summit_gateway.past.service import MOMENT, PastError
@@ -48,7 +48,7 @@ def stream_router(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> AP
     @router.get(
         STREAM,
         summary="The live picture as server-sent events; the same address takes a WebSocket",
-        **describe(str, media=SSE, parameters=(*PARAMETERS, *MOMENT)),
+        **described(str, media=SSE, parameters=(*PARAMETERS, *MOMENT)),
     )
     async def server_sent_events(request: Request) -> Response:
         reader = reader_of(request)

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core.http.dispatch import plainly
+from summit_core.http.openapi import described
 
 from summit_gateway.body import read_small
 from summit_gateway.guard import guard
 from summit_gateway.identity import principal_of
-from summit_gateway.openapi import describe
 from summit_gateway.services import Services
 from summit_gateway.upstream.passed import Passed
 from summit_gateway.upstream.routes import ROUTES
@@ -35,7 +35,14 @@ def upstream_router(services: Services) -> APIRouter:
             methods=[route.method],
             summary=route.summary,
             name=f"{route.method.lower()} {route.path}",
-            **describe(route.answer, route.status, body=route.body, parameters=route.parameters),
+            **described(
+                route.answer,
+                route.status,
+                others=route.others,
+                body=route.body,
+                parameters=route.parameters,
+                condition=route.condition,
+            ),
         )
     return router
 

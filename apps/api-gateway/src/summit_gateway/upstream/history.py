@@ -39,6 +39,7 @@ ROUTES: Final[tuple[Passed, ...]] = (
     Passed(
         *("fabric", "GET", "/v1/entities/{id}/trail", "Where an entity was", Trail),
         parameters=("since", "until", "every", "limit", "bundle"),
+        others=("application/geo+json",),
     ),
     Passed("fabric", "GET", "/v1/bundles", "The imported bundles", BundleList),
     Passed("fabric", "GET", "/v1/bundles/{id}", "One imported bundle", Bundle),

@@ -19,5 +19,9 @@ class Passed(NamedTuple):
     body: Any = None
     parameters: tuple[str, ...] = ()
     status: int = 200
+    others: tuple[str, ...] = ()
+    """Media types that the answer may come in besides JSON."""
+    condition: bool = False
+    """It asks for If-Match."""
     once: bool = False
     """The service does a request with the same ``Idempotency-Key`` only once, so it may be sent again."""

@@ -3,28 +3,11 @@
 from typing import Final
 
 from msgspec import Struct
+from summit_core.http.openapi import list_of
 from summit_core.model import AnyObservation, DeadLetter, Lineage, OpenLetter, Replayed, SourceAccount
 from summit_core.security.permissions import Permission
 
 from summit_gateway.upstream.passed import PAGE, Passed
-
-
-class ObservationList(Struct, frozen=True, kw_only=True):
-    items: list[AnyObservation]
-    next: str | None
-    seq: int
-
-
-class SourceList(Struct, frozen=True, kw_only=True):
-    items: list[SourceAccount]
-    next: str | None
-    seq: int
-
-
-class DeadLetterList(Struct, frozen=True, kw_only=True):
-    items: list[DeadLetter]
-    next: str | None
-    seq: int
 
 
 class Count(Struct, frozen=True):
@@ -34,17 +17,30 @@ class Count(Struct, frozen=True):
 # In this order: "count" must be tried before it is taken for an id.
 ROUTES: Final = (
     Passed(
-        *("fabric", "GET", "/v1/observations", "Stored observations, newest first", ObservationList),
+        *(
+            "fabric",
+            "GET",
+            "/v1/observations",
+            "Stored observations, newest first",
+            list_of(AnyObservation, "Observation"),
+        ),
         parameters=("source", "kind", "recording", "since", "until", "bbox", "polygon", "h3", *PAGE),
     ),
     Passed(
         *("fabric", "GET", "/v1/observations/count", "How many are stored", Count), parameters=("source", "recording")
     ),
     Passed("fabric", "GET", "/v1/observations/{id}", "One stored observation", AnyObservation),
-    Passed("fabric", "GET", "/v1/sources", "Loss accounting of every source", SourceList, parameters=PAGE),
+    Passed(
+        "fabric",
+        "GET",
+        "/v1/sources",
+        "Loss accounting of every source",
+        list_of(SourceAccount, "Source"),
+        parameters=PAGE,
+    ),
     Passed("fabric", "GET", "/v1/sources/{id}", "Loss accounting of one source", SourceAccount),
     Passed(
-        *("fabric", "GET", "/v1/dead-letters", "Refused input, with the reason", DeadLetterList),
+        *("fabric", "GET", "/v1/dead-letters", "Refused input, with the reason", list_of(DeadLetter)),
         parameters=("code", "source", "door", "since", *PAGE),
     ),
     Passed("fabric", "GET", "/v1/dead-letters/{id}", "One refused input with its bytes", OpenLetter),

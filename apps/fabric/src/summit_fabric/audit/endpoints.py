@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from summit_core.audit.brief import ActivityList
+from summit_core.audit.brief import ActivityList, AuditList, Handover
 from summit_core.clock import Clock
+from summit_core.http.openapi import described
+from summit_core.http.parameters import Moment
 from summit_core.http.responses import json_response, raw_list
 from summit_core.model import Principal
 from summit_core.security import service_key
@@ -55,11 +56,11 @@ def audit_router(audit: Callable[[], Audit], key: str) -> APIRouter:
 
 
 def _add_chain(router: APIRouter, audit: Callable[[], Audit], person: Person) -> None:
-    @router.get("/audit", summary="What was changed or refused, newest first")
+    @router.get("/audit", summary="What was changed or refused, newest first", **described(AuditList))
     async def page(
         request: Request,
-        since: AwareDatetime | None = None,
-        until: AwareDatetime | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         principal: Words = None,
         action: Words = None,
         object: ObjectQuery = None,
@@ -79,7 +80,7 @@ def _add_chain(router: APIRouter, audit: Callable[[], Audit], person: Person) ->
         lines, more = await audit().service.page(who.organisation, wanted, limit=limit, before=cursor)
         return raw_list(lines, next_cursor=None if more is None else str(more), seq=0)
 
-    @router.get("/audit/export", summary="The whole chain with its signed head")
+    @router.get("/audit/export", summary="The whole chain with its signed head", **described(str, media=NDJSON))
     async def export(request: Request) -> Response:
         who = person(request, Permission.ADMINISTER)
         parts = audit().service.export(who.organisation)
@@ -96,9 +97,9 @@ def _add_chain(router: APIRouter, audit: Callable[[], Audit], person: Person) ->
 
 
 def _add_told(router: APIRouter, audit: Callable[[], Audit], person: Person) -> None:
-    @router.get("/activity", summary="Who did what with an object, in words")
+    @router.get("/activity", summary="Who did what with an object, in words", **described(ActivityList))
     async def activity_of(
-        request: Request, object: ObjectQuery = None, since: AwareDatetime | None = None, limit: Limit = 100
+        request: Request, object: ObjectQuery = None, since: Moment | None = None, limit: Limit = 100
     ) -> Response:
         who = person(request, Permission.READ)
         objects = None if object is None else audit().handovers.belonging(who, object)
@@ -106,8 +107,8 @@ def _add_told(router: APIRouter, audit: Callable[[], Audit], person: Person) -> 
         records = await audit().service.records(who.organisation, wanted, limit=limit)
         return json_response(ActivityList(items=activity(audit().handovers.seen(who, records))))
 
-    @router.get("/handover", summary="What the next shift has to know")
-    async def handover(request: Request, since: AwareDatetime | None = None) -> Response:
+    @router.get("/handover", summary="What the next shift has to know", **described(Handover))
+    async def handover(request: Request, since: Moment | None = None) -> Response:
         who = person(request, Permission.READ)
         start = audit().clock.now() - SHIFT if since is None else since
         return json_response(await audit().handovers.of(who, start))

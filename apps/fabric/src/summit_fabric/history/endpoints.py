@@ -5,17 +5,19 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import IO, Annotated, Final, Literal
+from typing import IO, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from summit_core import wire
 from summit_core.errors import InputError, TooLargeError, UnavailableError, outward
 from summit_core.http.keyset import cursor_behind, key_behind
+from summit_core.http.openapi import described, list_of
+from summit_core.http.parameters import Moment
 from summit_core.http.responses import JSON, json_response, raw_list
-from summit_core.model import WORLD_TYPES, Principal, WorldType
+from summit_core.model import WORLD_TYPES, Principal, Trail, WorldType
 from summit_core.security import service_key
 from summit_core.security.decision import require
 from summit_core.security.permissions import Permission
@@ -23,7 +25,7 @@ from summit_core.store.pool import UNAVAILABLE
 
 from summit_fabric.history import area, export, trail
 from summit_fabric.history.app import History
-from summit_fabric.history.bundles import file_name
+from summit_fabric.history.bundles import Bundle, file_name
 from summit_fabric.history.formats import FORMATS
 from summit_fabric.history.gather import Gatherer
 from summit_fabric.history.past import Past
@@ -43,10 +45,16 @@ FIXED: Final[dict[str, tuple[WorldType, dict[str, str]]]] = {
 }
 NO_FILTER: Final = frozenset({"as_of", "bundle", "limit", "cursor"})
 UPLOAD_AT_MOST: Final = 256 * 1024 * 1024
+MEDIA: Final = frozenset(one.media.partition(";")[0] for one in FORMATS.values()) - {NDJSON}
 LONG_AT_ONCE: Final = 4
 """Exports and bundles that may be underway together; the rest of the database's connections serve short reads."""
 PIECE: Final = 64 * 1024
 DAY: Final = timedelta(days=1)
+
+
+class BundleList(Struct, frozen=True, kw_only=True):
+    items: list[Bundle]
+    next: str | None = None
 
 
 def history_router(history: Callable[[], History], key: service_key.Key) -> APIRouter:
@@ -69,7 +77,9 @@ async def _past(history: History, bundle: str | None) -> Past:
 
 
 def _add_picture(router: APIRouter, history: Callable[[], History]) -> None:
-    @router.get("/history", summary="The whole picture of a moment, as frames of the stream")
+    @router.get(
+        "/history", summary="The whole picture of a moment, as frames of the stream", **described(str, media=NDJSON)
+    )
     async def frames(types: str | None = None, as_of: AsOf = None, bundle: BundleQuery = None) -> Response:
         wanted = [name for name in WORLD_TYPES if types is None or name in types.split(",")]
         past = await _past(history(), bundle)
@@ -84,7 +94,9 @@ def _add_picture(router: APIRouter, history: Callable[[], History]) -> None:
 
         return await _streamed(lines(), NDJSON)
 
-    @router.get("/history/{name}", summary="Objects of a moment, by key")
+    @router.get(
+        "/history/{name}", summary="Objects of a moment, by key", **described(list_of(dict[str, Any], "Object"))
+    )
     async def page(
         name: str,
         request: Request,
@@ -101,7 +113,7 @@ def _add_picture(router: APIRouter, history: Callable[[], History]) -> None:
         behind = cursor_behind(type_, found.next)
         return raw_list([(one.body or "").encode() for one in found.items], next_cursor=behind, seq=moment.seq)
 
-    @router.get("/history/{name}/{id}", summary="One object of a moment")
+    @router.get("/history/{name}/{id}", summary="One object of a moment", **described(dict[str, Any], also={304: None}))
     async def one(name: str, id: KeyPath, request: Request, as_of: AsOf = None, bundle: BundleQuery = None) -> Response:
         type_, filters = _type_of(name)
         past = await _past(history(), bundle)
@@ -125,12 +137,12 @@ def _type_of(name: str) -> tuple[WorldType, dict[str, str]]:
 
 
 def _add_trail(router: APIRouter, history: Callable[[], History]) -> None:
-    @router.get("/entities/{id}/trail", summary="Where an entity was")
+    @router.get("/entities/{id}/trail", summary="Where an entity was", **described(Trail, others=(GEOJSON,)))
     async def trail_of(
         id: KeyPath,
         request: Request,
-        since: AwareDatetime | None = None,
-        until: AwareDatetime | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         every: Annotated[float | None, Query(ge=0.0, le=1e7)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
         bundle: BundleQuery = None,
@@ -157,10 +169,12 @@ async def _end(history: History, past: Past, until: datetime | None, *, imported
 
 
 def _add_export(router: APIRouter, history: Callable[[], History], long: asyncio.Semaphore) -> None:
-    @router.get("/export", summary="What was recorded in an area and an interval")
+    @router.get(
+        "/export", summary="What was recorded in an area and an interval", **described(str, media=NDJSON, others=MEDIA)
+    )
     async def exported(
-        since: AwareDatetime | None = None,
-        until: AwareDatetime | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         bbox: Annotated[str | None, Query(max_length=200)] = None,
         polygon: Annotated[str | None, Query(max_length=40_000)] = None,
         types: Annotated[str | None, Query(max_length=200)] = None,
@@ -185,7 +199,9 @@ def _add_bundles(
         require(principal, Permission.ADMINISTER)
         return principal
 
-    @router.get("/incidents/{id}/bundle", summary="An incident with all that belongs to it")
+    @router.get(
+        "/incidents/{id}/bundle", summary="An incident with all that belongs to it", **described(bytes, media=ZIP)
+    )
     async def bundle_of(id: KeyPath) -> Response:
         async def packed() -> AsyncGenerator[bytes, None]:
             with tempfile.TemporaryFile() as file:
@@ -197,21 +213,21 @@ def _add_bundles(
         disposition = f'attachment; filename="{file_name(id, history().clock.now())}"'
         return await _streamed(_turn(packed(), long), ZIP, {"Content-Disposition": disposition})
 
-    @router.post("/bundles", status_code=201, summary="Import a bundle")
+    @router.post("/bundles", summary="Import a bundle", **described(Bundle, 201, body=bytes, body_media=ZIP))
     async def take_in(request: Request, who: Annotated[Principal, Depends(administrator)]) -> Response:
         with tempfile.TemporaryFile() as file:
             await _receive(request, file)
             return json_response(await history().bundles.take_in(file, who), status=201)
 
-    @router.get("/bundles", summary="The imported bundles")
+    @router.get("/bundles", summary="The imported bundles", **described(BundleList))
     async def bundles() -> Response:
-        return json_response({"items": await history().bundles.all(), "next": None})
+        return json_response(BundleList(items=await history().bundles.all()))
 
-    @router.get("/bundles/{id}", summary="One imported bundle")
+    @router.get("/bundles/{id}", summary="One imported bundle", **described(Bundle))
     async def bundle(id: BundlePath) -> Response:
         return json_response(await history().bundles.one(id))
 
-    @router.delete("/bundles/{id}", status_code=204, summary="Throw an imported bundle away")
+    @router.delete("/bundles/{id}", summary="Throw an imported bundle away", **described(None, 204))
     async def drop(id: BundlePath, who: Annotated[Principal, Depends(administrator)]) -> Response:
         await history().bundles.drop(id, who)
         return Response(status_code=204)

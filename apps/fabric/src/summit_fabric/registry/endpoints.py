@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core import wire
+from summit_core.http.openapi import described
 from summit_core.http.responses import json_response
 from summit_core.model import Issued, NewRegistration, Principal, Registration, RegistrationChange, Revoke, Rotate
 from summit_core.security import service_key
@@ -32,27 +33,43 @@ def registry_router(service: Callable[[], RegistryService], key: service_key.Key
 
     Administrator = Annotated[Principal, Depends(administrator)]  # noqa: N806 (a type that closes over the key)
 
-    @router.post("", status_code=201, summary="Register a source, node or asset; its credential is shown once")
+    @router.post(
+        "",
+        summary="Register a source, node or asset; its credential is shown once",
+        **described(Issued, 201, body=NewRegistration),
+    )
     async def register(request: Request, who: Administrator) -> Response:
         issued, version = await service().register(await _body(request, NewRegistration), who)
         return _answer(issued, version, status=201)
 
-    @router.patch("/{id}", summary="Change a registration")
+    @router.patch(
+        "/{id}", summary="Change a registration", **described(Registration, body=RegistrationChange, condition=True)
+    )
     async def change(request: Request, id: KeyPath, who: Administrator) -> Response:
         wanted = await _body(request, RegistrationChange)
         return _answer(*await service().change(id, wanted, _condition(request), who))
 
-    @router.delete("/{id}", status_code=204, summary="Take a registration out; its credentials end")
+    @router.delete(
+        "/{id}", summary="Take a registration out; its credentials end", **described(None, 204, condition=True)
+    )
     async def remove(request: Request, id: KeyPath, who: Administrator) -> Response:
         await service().remove(id, _condition(request), who)
         return Response(status_code=204)
 
-    @router.post("/{id}/rotate", status_code=201, summary="Issue a new credential; the old ones hold a while longer")
+    @router.post(
+        "/{id}/rotate",
+        summary="Issue a new credential; the old ones hold a while longer",
+        **described(Issued, 201, body=Rotate, body_required=False),
+    )
     async def rotate(request: Request, id: KeyPath, who: Administrator) -> Response:
         issued, version = await service().rotate(id, await _body(request, Rotate), who)
         return _answer(issued, version, status=201)
 
-    @router.post("/{id}/revoke", summary="End one credential, or all; who uses it is disconnected")
+    @router.post(
+        "/{id}/revoke",
+        summary="End one credential, or all; who uses it is disconnected",
+        **described(Registration, body=Revoke, body_required=False),
+    )
     async def revoke(request: Request, id: KeyPath, who: Administrator) -> Response:
         return _answer(*await service().revoke(id, await _body(request, Revoke), who))
 
@@ -60,7 +77,7 @@ def registry_router(service: Callable[[], RegistryService], key: service_key.Key
 
 
 async def _body(request: Request, type_: type[T]) -> T:
-    return wire.decode(await request.body() or b"{}", type_)
+    return wire.decode_body(await request.body() or b"{}", type_)
 
 
 def _condition(request: Request) -> Condition:

@@ -122,7 +122,7 @@ def absorptions(overrides: Mapping[str, Override]) -> dict[str, dict[str, Merge]
 
 def patch_of(data: bytes) -> Stated:
     """The body of a PATCH; raises :class:`InputError`."""
-    patch = wire.decode(data, dict[str, Any])
+    patch = wire.decode_body(data, dict[str, Any])
     if not patch.keys() - {"reason"}:
         raise InputError("nothing to change; name the fields and their new values")
     return patch

@@ -1,14 +1,15 @@
 """What people do to zones, and who crossed them. Reading zones and presences is the gateway's, from its own mirror."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 from summit_core.bus import Change
+from summit_core.http.openapi import described, list_of
 from summit_core.http.responses import JSON, raw_list
-from summit_core.model import Principal
+from summit_core.model import Presence, Principal, Zone, ZoneDraft
 from summit_core.security import service_key
 from summit_core.security.decision import require
 from summit_core.security.permissions import Permission
@@ -44,22 +45,26 @@ def zones_router(service: Callable[[], ZoneService], key: service_key.Key) -> AP
 def _add_changes(
     router: APIRouter, service: Callable[[], ZoneService], operator: Callable[[Request], Awaitable[Principal]]
 ) -> None:
-    @router.post("/zones", status_code=201, summary="Draw a zone")
+    @router.post("/zones", summary="Draw a zone", **described(Zone, 201, body=ZoneDraft))
     async def create(request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:
         made = await service().create(await request.body(), who, request.headers.get("idempotency-key"))
         return _answer(made, 201, {"Location": f"/v1/zones/{made.event.key}"})
 
-    @router.put("/zones/{id}", summary="Draw a zone anew")
+    @router.put("/zones/{id}", summary="Draw a zone anew", **described(Zone, body=ZoneDraft, condition=True))
     async def put(id: KeyPath, request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:
         body = await request.body()
         return _answer(await service().change(id, body, _condition(request), who, patch=False))
 
-    @router.patch("/zones/{id}", summary="Change a zone by a JSON merge patch")
+    @router.patch(
+        "/zones/{id}",
+        summary="Change a zone by a JSON merge patch",
+        **described(Zone, body=dict[str, Any], condition=True),
+    )
     async def patch(id: KeyPath, request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:
         body = await request.body()
         return _answer(await service().change(id, body, _condition(request), who, patch=True))
 
-    @router.delete("/zones/{id}", status_code=204, summary="Remove a zone")
+    @router.delete("/zones/{id}", summary="Remove a zone", **described(None, 204, condition=True))
     async def remove(id: KeyPath, request: Request, who: Annotated[Principal, Depends(operator)]) -> Response:
         await service().remove(id, _condition(request), who)
         return Response(status_code=204)
@@ -72,7 +77,7 @@ def _add_crossings(
     of: Literal["zone", "entity"],
     summary: str,
 ) -> None:
-    @router.get(path, summary=summary, name=summary)
+    @router.get(path, summary=summary, name=summary, **described(list_of(Presence, "Crossing")))
     async def crossings(id: KeyPath, limit: Limit = 100, cursor: CursorQuery = None) -> Response:
         bodies, more = await service().page(of, id, limit=limit, cursor=cursor)
         return raw_list(bodies, next_cursor=more, seq=service().seq)

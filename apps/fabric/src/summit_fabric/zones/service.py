@@ -151,7 +151,7 @@ class ZoneService:
 
 def read(body: bytes) -> Stated:
     """What was sent, without the fields that are ours; a GeoJSON Feature is taken by its properties and geometry."""
-    stated = wire.decode(body, dict[str, Any])
+    stated = wire.decode_body(body, dict[str, Any])
     if stated.get("type") == "Feature":
         properties = stated.get("properties")
         if not isinstance(properties, dict):

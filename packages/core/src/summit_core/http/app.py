@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from summit_core.http import deadline, load, problems
+from summit_core.http import deadline, load, openapi, problems
 from summit_core.http.compression import CompressionMiddleware
 from summit_core.http.cors import cors
 from summit_core.http.dispatch import Dispatch
@@ -30,6 +30,13 @@ class ServiceApp(FastAPI):
     @cached_property
     def templates(self) -> RouteTable[str]:
         return templates(self.routes)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            layers = (RequestMiddleware, *(layer.cls for layer in self.user_middleware))
+            around = {status for layer in layers for status in getattr(layer, "ANSWERS", ())}
+            self.openapi_schema = openapi.complete(super().openapi(), around)
+        return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
         self.router.middleware_stack = Dispatch(self.routes, self.router.middleware_stack)

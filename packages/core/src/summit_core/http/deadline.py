@@ -34,6 +34,8 @@ def remaining_s() -> float | None:
 class DeadlineMiddleware:
     """Ends a request that has not begun to answer at its deadline. What is being sent already is not cut."""
 
+    ANSWERS: Final = frozenset({504})
+
     def __init__(self, app: ASGIApp, *, table: Table) -> None:
         self._app = app
         self._limits: RouteTable[float | None] = RouteTable(table, DEFAULT_S)

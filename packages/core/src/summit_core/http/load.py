@@ -29,6 +29,8 @@ SHED = Counter("summit_requests_shed_total", "Requests refused because too many 
 class LoadMiddleware:
     """``unbounded`` are routes (method, template) that last, such as streams: they have limits of their own."""
 
+    ANSWERS: Final = frozenset({503})
+
     def __init__(
         self,
         app: ASGIApp,

@@ -40,6 +40,8 @@ DEFAULT: Final = Bounds()
 class BoundsMiddleware:
     """Refuses with 414, 431 or 408."""
 
+    ANSWERS: Final = frozenset({408, 414, 431})
+
     def __init__(self, app: ASGIApp, *, bounds: Bounds = DEFAULT) -> None:
         self._app = app
         self._bounds = bounds

@@ -40,6 +40,8 @@ class LimitsMiddleware:
     """A WebSocket is refused by ``scope["state"]["refusal"]``, which its route tells after the handshake: browsers show
     no status of a handshake that failed."""
 
+    ANSWERS: Final = frozenset({429})
+
     def __init__(self, app: ASGIApp, *, rules: Rules) -> None:
         self._app = app
         self._rules = rules
