@@ -152,3 +152,18 @@ def test_a_client_that_resumes_at_a_fresh_picture_sees_the_same(steps: list[Any]
 @pytest.mark.parametrize("types", [("entities",), ("entities", "overrides"), ("tasks",)])
 def test_who_follows_entities_follows_what_is_said_of_them(types: Any) -> None:
     assert ("overrides" in Picture(types).types) == ("entities" in types)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), EVENTS, st.sampled_from(["", "keys", "forget"])), max_size=20))
+def test_keys_stay_sorted_and_nothing_changes_without_a_version(steps: list[Any]) -> None:
+    picture = Picture()
+    for seq, (key, body, then) in enumerate(steps, start=1):
+        before = {type_: (picture.version(type_), dict(picture.changes(type_))) for type_ in picture.types}
+        body, type_ = body if isinstance(body, tuple) else (body, "entities")
+        picture.apply(change(seq, body, key, type_))
+        if then == "forget":
+            picture.forget()
+        for type_, (version, known) in before.items():
+            assert picture.changes(type_) == known or picture.version(type_) != version
+            if then == "keys" or picture._sorted:
+                assert picture.keys(type_) == sorted(picture.changes(type_))

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from summit_core import wire
 from summit_core.bus import Picture
 from summit_core.errors import InputError
+from summit_core.http.dispatch import plainly
 from summit_core.http.openapi import described, list_of
 from summit_core.http.responses import JSON, raw_list
 from summit_core.model import WORLD_TYPES, EntityKind, Freshness, WorldType
@@ -17,11 +18,11 @@ from summit_gateway.identity import scope_of
 from summit_gateway.past import service as past
 from summit_gateway.past.service import MOMENT, PastError
 from summit_gateway.picture import filters, service
+from summit_gateway.picture.pages import GEOJSON, Pages
 from summit_gateway.picture.service import MAX_LIMIT, Related
 from summit_gateway.picture.shapes import zones_geojson
 from summit_gateway.services import Services
 
-GEOJSON: Final = "application/geo+json"
 ObjectId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_:\-]{1,64}$")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(min_length=1, max_length=200, description="`next` of the page before")]
@@ -43,16 +44,17 @@ OPERATIONS: Final[dict[WorldType, tuple[str, ...]]] = {
 
 def picture_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["picture"])
-    _entities(router, services, "entities", {})
-    _entities(router, services, "tracks", {"kind": "track"})
-    _entities(router, services, "assets", {"kind": "asset"})
+    pages = Pages(services)
+    _entities(router, services, pages, "entities", {})
+    _entities(router, services, pages, "tracks", {"kind": "track"})
+    _entities(router, services, pages, "assets", {"kind": "asset"})
     _relations(router, services)
     for type_, allowed in OPERATIONS.items():
-        _operations(router, services, type_, allowed)
+        _operations(router, services, pages, type_, allowed)
     return router
 
 
-def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str, str]) -> None:
+def _entities(router: APIRouter, services: Services, pages: Pages, name: str, fixed: dict[str, str]) -> None:
     @router.get(
         f"/v1/{name}",
         summary=f"The {name} of the live picture",
@@ -79,26 +81,33 @@ def _entities(router: APIRouter, services: Services, name: str, fixed: dict[str,
         said = {filters.labelled: label, filters.called: alias, filters.heard_by: source, filters.inside: bbox}
         tests += [filters.of_entity(make(value)) for make, value in said.items() if value is not None]
         as_geojson = GEOJSON in request.headers.get("accept", "")
-        picture: Picture = services.picture()
-        seq = services.mirror.seq
-        if past.asked(request):
-            if not as_geojson and all(value is None for value in said.values()):
-                return await past.forwarded(services, request, name)
-            try:
-                picture, seq = await past.picture(services, request, "entities")
-            except PastError as refused:
-                return refused.response
-        page = service.page(picture, scope_of(request), "entities", tests, limit=limit, cursor=cursor)
+        scope = scope_of(request)
+
+        def of(picture: Picture) -> service.Page:
+            return service.page(picture, scope, "entities", tests, limit=limit, cursor=cursor)
+
+        live = services.picture()
+        if not past.asked(request):
+            return _geojson(of(live)) if as_geojson else await pages.first(request, "entities", lambda: of(live))
+        if not as_geojson and all(value is None for value in said.values()):
+            return await past.forwarded(services, request, name)
+        try:
+            picture, seq = await past.picture(services, request, "entities")
+        except PastError as refused:
+            return refused.response
         if as_geojson:
-            return Response(service.geojson(page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
-        response = _listed(page, seq)
+            return _geojson(of(picture))
+        response = _listed(of(picture), seq)
         response.headers["Vary"] = "Accept"
         return response
 
+    plainly(entities, pages.again)
     _single(router, services, name, "entities", fixed)
 
 
-def _operations(router: APIRouter, services: Services, type_: WorldType, allowed: tuple[str, ...]) -> None:
+def _operations(
+    router: APIRouter, services: Services, pages: Pages, type_: WorldType, allowed: tuple[str, ...]
+) -> None:
     @router.get(
         f"/v1/{type_}",
         summary=f"The {type_}",
@@ -114,12 +123,16 @@ def _operations(router: APIRouter, services: Services, type_: WorldType, allowed
         if past.asked(request):
             return await past.forwarded(services, request, type_)
         tests = filters.having({field: query[field] for field in allowed if field in query})
-        mirror = services.picture()
-        page = service.page(mirror, scope_of(request), type_, tests, limit=limit, cursor=cursor)
-        if type_ == "zones" and GEOJSON in request.headers.get("accept", ""):
-            return Response(zones_geojson(mirror, page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
-        return _listed(page, mirror.seq)
+        mirror, scope = services.picture(), scope_of(request)
 
+        def page() -> service.Page:
+            return service.page(mirror, scope, type_, tests, limit=limit, cursor=cursor)
+
+        if type_ == "zones" and GEOJSON in request.headers.get("accept", ""):
+            return Response(zones_geojson(mirror, page().changes), media_type=GEOJSON, headers={"Vary": "Accept"})
+        return await pages.first(request, type_, page)
+
+    plainly(operations, pages.again)
     _single(router, services, type_, type_, {})
 
 
@@ -152,6 +165,10 @@ def _single(router: APIRouter, services: Services, name: str, type_: WorldType, 
         if known & {tag, "*"}:
             return Response(status_code=304, headers=headers)
         return Response(bytes(change.event.body), media_type=JSON, headers=headers)
+
+
+def _geojson(page: service.Page) -> Response:
+    return Response(service.geojson(page.changes), media_type=GEOJSON, headers={"Vary": "Accept"})
 
 
 def _listed(page: service.Page, seq: int) -> Response:

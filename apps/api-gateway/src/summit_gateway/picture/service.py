@@ -1,5 +1,6 @@
 """Lists and single objects of the mirror: filtered, sorted by key, as the bytes that were stored."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from summit_core.model import WORLD_TYPES, Entity, Location, WorldType
 from summit_core.security.decision import Scope, Thing
 
 from summit_gateway.picture.filters import Test
-from summit_gateway.picture.sight import in_sight
+from summit_gateway.picture.sight import seen_by
 
 MAX_LIMIT: Final = 1000
 
@@ -38,10 +39,11 @@ def page(
     picture: Picture, scope: Scope, type_: WorldType, tests: Sequence[Test], *, limit: int, cursor: str | None
 ) -> Page:
     """Objects in sight that pass all tests, in the order of their keys."""
-    after = key_behind(type_, cursor)
+    keys, changes, seen = picture.keys(type_), picture.changes(type_), seen_by(scope, picture)
     found: list[Change] = []
-    for key, change in sorted(picture.changes(type_).items()):
-        if key > after and in_sight(scope, picture, change) and _passes(picture, type_, key, tests):
+    for key in keys[bisect_right(keys, key_behind(type_, cursor)) :]:
+        change = changes[key]
+        if seen(change) and _passes(picture, type_, key, tests):
             if len(found) == limit:
                 return Page(found, cursor_behind(type_, found[-1].event.key))
             found.append(change)
@@ -52,7 +54,7 @@ def one(picture: Picture, scope: Scope, type_: WorldType, key: str, tests: Seque
     """An object; for an entity that is merged into another one, that one. Raises :class:`NotFoundError`."""
     found = picture.survivor(key) if type_ == "entities" else key
     change = picture.changes(type_).get(found)
-    if change is None or not in_sight(scope, picture, change) or not _passes(picture, type_, found, tests):
+    if change is None or not seen_by(scope, picture)(change) or not _passes(picture, type_, found, tests):
         raise NotFoundError(f"nothing called {key} among the {type_} of the present picture")
     return change
 

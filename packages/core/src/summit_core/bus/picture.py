@@ -4,6 +4,8 @@ The live picture (:class:`~summit_core.bus.mirror.Mirror`) is one that follows t
 applying the latest changes up to a moment.
 """
 
+from bisect import bisect_left
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -32,6 +34,8 @@ class Picture:
         self._left: dict[tuple[WorldType, str], int] = {}
         self._decoded: dict[tuple[WorldType, str], tuple[Change, WorldObject]] = {}
         self._listeners: list[Listener] = []
+        self._versions: Counter[WorldType] = Counter()
+        self._sorted: dict[WorldType, list[str]] = {}
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with every change, in order; it must not block."""
@@ -40,6 +44,16 @@ class Picture:
     def changes(self, type_: WorldType) -> dict[str, Change]:
         """The present objects of a type, entities effective."""
         return self._shown if type_ == "entities" else self._written[type_]
+
+    def version(self, type_: WorldType) -> int:
+        """Another one as soon as anything of :meth:`changes` is another."""
+        return self._versions[type_]
+
+    def keys(self, type_: WorldType) -> list[str]:
+        """The keys of :meth:`changes`, sorted; kept so from the first time that somebody asks. Not to be changed."""
+        if type_ not in self._sorted:
+            self._sorted[type_] = sorted(self.changes(type_))
+        return self._sorted[type_]
 
     def get(self, type_: WorldType, key: str, as_: type[T]) -> tuple[T, int] | None:
         """One object and its version."""
@@ -99,6 +113,8 @@ class Picture:
         else:
             objects[event.key] = change
             self._left.pop(name, None)
+        if event.type != "entities":
+            self._note(event.type, event.key)
         if event.type in {"entities", "overrides"}:
             self._show(change)
         else:
@@ -115,6 +131,21 @@ class Picture:
         self._decoded.clear()
         for objects in (self._shown, *self._written.values()):
             objects.clear()
+        self._sorted.clear()
+        self._versions.update(self.types)
+
+    def _note(self, type_: WorldType, key: str) -> None:
+        """What is shown under this key has come, changed or gone."""
+        self._versions[type_] += 1
+        keys = self._sorted.get(type_)
+        if keys is None:
+            return
+        at = bisect_left(keys, key)
+        known = at < len(keys) and keys[at] == key
+        if key not in self.changes(type_):
+            del keys[at : at + known]
+        elif not known:
+            keys.insert(at, key)
 
     def _show(self, change: Change) -> None:
         """The entity that this change is about, as it is now."""
@@ -123,6 +154,7 @@ class Picture:
         if entity is None:
             self._shown.pop(key, None)
             self._hidden.discard(key)
+            self._note("entities", key)
             if type_ == "entities":
                 self._tell(change)
             return
@@ -134,12 +166,14 @@ class Picture:
         if shown.event.op == "delete":
             self._shown.pop(key, None)
             self._decoded.pop(("entities", key), None)
+            self._note("entities", key)
             if key in self._hidden:
                 return
             self._hidden.add(key)
         else:
             self._shown[key] = shown
             self._hidden.discard(key)
+            self._note("entities", key)
         self._tell(shown)
 
     def _tell(self, change: Change) -> None:

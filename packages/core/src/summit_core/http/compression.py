@@ -6,6 +6,7 @@ bytes, and never what a POST answers: that may be a secret beside what the calle
 
 import asyncio
 import gzip
+from functools import lru_cache
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -41,15 +42,16 @@ class CompressionMiddleware:
                     headers = MutableHeaders(scope=held)
                     headers.add_vary_header("Accept-Encoding")
                     if wanted:
-                        packed = await _packed(body)
-                        headers["Content-Encoding"], headers["Content-Length"] = "gzip", str(len(packed))
-                        message = {**message, "body": packed}
+                        small = await packed(body)
+                        headers["Content-Encoding"], headers["Content-Length"] = "gzip", str(len(small))
+                        message = {**message, "body": small}
                 await send(held)
             await send(message)
 
         await self._app(scope, receive, send_packed)
 
 
+@lru_cache(maxsize=64)
 def accepts_gzip(header: str) -> bool:
     """Whether ``Accept-Encoding`` allows gzip: it, or ``*``, with a weight above zero."""
     weights: dict[str, float] = {}
@@ -63,7 +65,8 @@ def accepts_gzip(header: str) -> bool:
     return weights.get("gzip", weights.get("*", 0.0)) > 0.0
 
 
-async def _packed(body: bytes) -> bytes:
+async def packed(body: bytes) -> bytes:
+    """By gzip; what is long, in a thread."""
     if len(body) < IN_A_THREAD:
         return gzip.compress(body, LEVEL, mtime=0)
     return await asyncio.to_thread(gzip.compress, body, LEVEL, mtime=0)

@@ -17,5 +17,9 @@ def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | No
 
 def raw_list(items: Iterable[bytes], *, next_cursor: str | None, seq: int) -> Response:
     """``{"items": […], "next": …, "seq": …}`` from objects that are JSON bytes already."""
-    tail = b'],"next":' + wire.encode(next_cursor) + b',"seq":' + str(seq).encode() + b"}"
-    return Response(b'{"items":[' + b",".join(items) + tail, media_type=JSON)
+    return Response(b'{"items":[' + b",".join(items) + list_tail(next_cursor, seq), media_type=JSON)
+
+
+def list_tail(next_cursor: str | None, seq: int) -> bytes:
+    """What such a list ends with."""
+    return b'],"next":' + wire.encode(next_cursor) + b',"seq":' + str(seq).encode() + b"}"
