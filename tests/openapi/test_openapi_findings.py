@@ -7,12 +7,14 @@ import pytest
 from fastapi import APIRouter
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
+from summit_core.errors import InputError
 from summit_core.http.app import create_app
 from summit_core.http.openapi import described
 from summit_core.http.parameters import Moment
 from summit_core.http.responses import json_response
 from summit_core.observability.health import HealthMonitor
 from summit_fabric.deadlines import DEADLINES as FABRIC
+from summit_fabric.history.past import read_as_of
 from summit_gateway.deadlines import DEADLINES as GATEWAY
 
 Ask = Callable[..., Awaitable[Any]]
@@ -47,6 +49,14 @@ def test_a_time_at_the_end_of_the_calendar_is_no_parameter(text: str) -> None:
     """It was a 500: there is no such time in UTC, or none a day later."""
     with pytest.raises(ValidationError, match="1900 to 9998"):
         TypeAdapter(Moment).validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_nothing_is_known_as_of_the_end_of_the_calendar(text: str) -> None:
+    """It was a 500: the moments around it are looked at as well."""
+    with pytest.raises(InputError) as refused:
+        read_as_of(text)
+    assert refused.value.field == "as_of"
 
 
 def test_a_time_elsewhere_is_told_in_utc() -> None:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from summit_core.bus import Change
 from summit_core.errors import InputError
+from summit_core.http.parameters import within
 from summit_core.model import WorldEvent, WorldType
 
 from summit_fabric.history.version import Version
@@ -112,7 +113,7 @@ def read_as_of(text: str) -> datetime | int:
         at = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign in an address means a space
         if at.tzinfo is None:
             raise ValueError
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return within(at)
+    except ValueError:
         detail = "as_of: send a time with its zone, such as 2026-08-01T12:00:00Z, or a world sequence"
         raise InputError(detail, field="as_of") from None
