@@ -12,6 +12,7 @@ from summit_core.errors import OverloadedError, SummitError, UnavailableError, U
 from summit_core.http import deadline
 from summit_core.http.client import Upstream, create_session
 from summit_core.http.client.breaker import BreakerOpenError, State
+from summit_core.http.client.lean import is_plain
 from summit_core.http.client.retry import RetryBudget, pause_s
 from summit_core.http.client.session import KEPT
 from summit_core.observability import trace
@@ -242,3 +243,84 @@ def test_pauses_are_of_any_length_up_to_their_bound() -> None:
         pauses = [pause_s(tried) for _ in range(200)]
         assert 0.0 <= min(pauses) < most / 4
         assert most * 3 / 4 < max(pauses) <= most
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "plain"),
+    [
+        ("/v1/observations/0-a_b:c", "x", True),
+        ("/v1/observations?limit=100&source=cam-1", 'Bearer {"a": 1}', True),
+        ("/v1/x HTTP/1.1\r\nX-Summit-Principal: me", "x", False),
+        ("/v1/x?a=b\r\n\r\nGET /v1/y", "x", False),
+        ("/v1/x?a=b\n", "x", False),
+        ("/v1/../keys", "x", False),
+        ("/v1/.hidden", "x", False),
+        ("/v1/x%2e%2e", "x", False),
+        ("http://elsewhere/v1/x", "x", False),
+        ("/v1/x#y", "x", False),
+        ("/v1/x", "a\r\nX-Summit-Principal: me", False),
+        ("/v1/x", "a\n", False),
+        ("/v1/x", "Zoë", False),
+        ("/v1/x", "\0", False),
+    ],
+)
+def test_only_what_can_end_no_line_is_written_as_it_is(target: str, value: str, plain: bool) -> None:
+    assert is_plain(target, {"Accept": value}) is plain
+
+
+async def answers_of(said: bytes, calls: int) -> tuple[list[Any], int]:
+    """What becomes of calls to a server that says these bytes to each request, and how often it was connected to."""
+    connected = 0
+
+    class Saying(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            nonlocal connected
+            connected += 1
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            assert data.startswith(b"GET /v1/x HTTP/1.1\r\nHost: 127.0.0.1:")
+            self.transport.write(said)
+
+    server = await asyncio.get_running_loop().create_server(Saying, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    found: list[Any] = []
+    async with create_session() as session:
+        upstream = Upstream("unit", f"http://127.0.0.1:{port}", session, read_s=READ_S)
+        for _ in range(calls):
+            try:
+                answer = await upstream.call("GET", "/v1/x", headers={}, idempotent=False)
+                found.append((answer.status, answer.body))
+            except SummitError as error:
+                found.append(type(error))
+    server.close()
+    return found, connected
+
+
+JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "connected"),
+    [
+        (JSON_HEAD + b"Content-Length: 2\r\n\r\n{}", (200, b"{}"), 1),
+        (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", (200, b"{}"), 1),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + JSON_HEAD + b"Content-Length: 2\r\n\r\n{}", (200, b"{}"), 1),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", (304, b""), 1),
+        (JSON_HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}", (200, b"{}"), 3),
+        (JSON_HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", UnavailableError, 3),
+        (b"nonsense\r\n\r\n", UnavailableError, 3),
+        (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", UnavailableError, 3),
+        (JSON_HEAD + b"Content-Length: 9\r\n\r\n{}", UpstreamTimeoutError, 3),
+    ],
+)
+async def test_a_connection_is_used_again_only_after_a_clean_end(said: bytes, answer: Any, connected: int) -> None:
+    assert await answers_of(said, 3) == ([answer] * 3, connected)
+
+
+async def test_what_comes_unasked_is_nobodys_answer() -> None:
+    """A second answer behind the first one must not be read as that of the next request."""
+    smuggled = JSON_HEAD + b"Content-Length: 2\r\n\r\n{}" + JSON_HEAD + b'Content-Length: 7\r\n\r\n{"a":1}'
+    found, connected = await answers_of(smuggled, 3)
+    assert (200, b'{"a":1}') not in found
+    assert connected == 3

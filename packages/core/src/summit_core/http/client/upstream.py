@@ -27,6 +27,7 @@ from summit_core.errors import OverloadedError, UnavailableError, UpstreamTimeou
 from summit_core.http import deadline
 from summit_core.http.client import retry
 from summit_core.http.client.breaker import Breaker, BreakerOpenError
+from summit_core.http.client.lean import Lean, Reply, is_plain
 from summit_core.http.client.session import CONNECT_S, POOL_S, READ_S, TOTAL_S
 from summit_core.http.context import request_id
 from summit_core.observability import trace
@@ -70,10 +71,21 @@ class Upstream:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.name = name
-        self.url, self._session, self._read_s, self._at_once = url, session, read_s, at_once
+        self._session, self._read_s, self._at_once = session, read_s, at_once
+        self.url = url
         self._budget = retry.RetryBudget()
         self._underway = 0
         self.breaker = Breaker(name, clock=clock)
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a slash at the end; may be moved."""
+        return self._url
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._lean = Lean(self._session, self._url, self._server_name())
 
     async def call(
         self,
@@ -112,10 +124,14 @@ class Upstream:
     ) -> Answer:
         timeout = ClientTimeout(total=_limit_s(again), connect=POOL_S, sock_connect=CONNECT_S, sock_read=self._read_s)
         call = _Call(method, target, headers, body, timeout, again, monotonic())
+        if method == "GET" and body is None and is_plain(target, sent := _sent(call)):
+            async with self._judged(call):
+                reply = await self._lean.get(target, sent, timeout)
+                _refuse_bare(reply)
+            return _answer(reply, reply.body)
         async with self._asked(call, whole=True) as response:
             content = await response.read()
-        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        return Answer(response.status, content, response.content_type, kept)
+        return _answer(response, content)
 
     @asynccontextmanager
     async def opened(
@@ -129,6 +145,27 @@ class Upstream:
     @asynccontextmanager
     async def _asked(self, call: "_Call", *, whole: bool) -> AsyncIterator[ClientResponse]:
         """One request inside the breaker and the bound: until its answer is read if ``whole``, else until it begins."""
+        async with (
+            self._judged(call) as answered,
+            self._session.request(
+                call.method,
+                self._url + call.target,
+                data=call.data,
+                headers=_sent(call),
+                timeout=call.timeout,
+                allow_redirects=False,
+                server_hostname=self._server_name(),
+            ) as response,
+        ):
+            _refuse_bare(response)
+            if not whole:
+                answered()
+            yield response
+
+    @asynccontextmanager
+    async def _judged(self, call: "_Call") -> AsyncIterator[Callable[[], None]]:
+        """Inside the breaker and the bound, until the body ends or says that the answer has come. Raises what a caller
+        may be told of what went wrong."""
         if self._underway >= self._at_once:
             raise OverloadedError(f"too many calls to {self.name} are underway; try again", retry_after_s=1)
         permit = self.breaker.enter()
@@ -144,20 +181,7 @@ class Upstream:
                 CALLS.labels(self.name, outcome).inc()
 
         try:
-            async with self._session.request(
-                call.method,
-                self.url.rstrip("/") + call.target,
-                data=call.data,
-                headers=_sent(call),
-                timeout=call.timeout,
-                allow_redirects=False,
-                server_hostname=self._server_name(),
-            ) as response:
-                if response.status in BARE and "json" not in response.content_type:
-                    raise aiohttp.ClientPayloadError
-                if not whole:
-                    settle("answered", True)
-                yield response
+            yield lambda: settle("answered", True)
             settle("answered", True)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError):  # nothing was sent
             settle("refused", False)
@@ -173,7 +197,7 @@ class Upstream:
 
     def _server_name(self) -> str | None:
         """Whose name its certificate must bear: the service's, wherever it runs, so that none can stand in for it."""
-        return self.name if self.url.startswith("https:") else None
+        return self.name if self._url.startswith("https:") else None
 
 
 class _Call(NamedTuple):
@@ -184,6 +208,17 @@ class _Call(NamedTuple):
     timeout: ClientTimeout
     again: bool
     began: float
+
+
+def _refuse_bare(response: ClientResponse | Reply) -> None:
+    """What a proxy or a dying server says is no answer of the service."""
+    if response.status in BARE and "json" not in response.content_type:
+        raise aiohttp.ClientPayloadError
+
+
+def _answer(response: ClientResponse | Reply, body: bytes) -> Answer:
+    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return Answer(response.status, body, response.content_type, kept)
 
 
 def _limit_s(again: bool) -> float:
