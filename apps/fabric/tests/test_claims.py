@@ -94,8 +94,9 @@ class Kept:
     def __init__(self) -> None:
         self.messages: list[Any] = []
 
-    async def publish_many(self, messages: list[Any]) -> None:
+    async def publish_many(self, messages: list[Any]) -> list[int]:
         self.messages += messages
+        return list(range(1, len(messages) + 1))
 
 
 async def test_an_organisation_that_comes_later_is_known_too() -> None:

@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 import pytest
 from fabric_harness import good as good_at
-from fabric_harness import telemetry
+from fabric_harness import telemetry as telemetry_at
 from hypothesis import given
 from hypothesis import strategies as st
 from summit_core import wire
@@ -20,7 +20,9 @@ from summit_fabric.judge import Door, Input, Verdict, door_of, judge
 from summit_fabric.worker import BYTES_A_MESSAGE, encoded_in_parts, input_of, partitioned
 
 NOW = datetime.now(UTC)
-good = partial(good_at, observed_at=NOW.isoformat())  # as old as what is received, however long the tests before took
+good = partial(good_at, observed_at=NOW.isoformat())
+"""As old as what is received, however long the tests before took."""
+telemetry = partial(telemetry_at, observed_at=NOW.isoformat())
 REPLY = "$JS.ACK.INGEST.c.1.7.7.1800000000000000000.0"
 
 
