@@ -22,6 +22,7 @@ import aiohttp
 import asyncpg
 import nats
 import pytest
+from hypothesis import settings
 from summit_cli.embedded.postgres import Postgres
 from summit_cli.embedded.secrets import Secrets
 from summit_cli.state import StateDir
@@ -32,6 +33,12 @@ from summit_core.security.service_key import PRINCIPAL_HEADER
 from summit_core.store.migrate import migrate
 
 DEADLINE_S = 20.0
+
+
+def pytest_configure() -> None:
+    """How long one example takes says more of who else computes here than of the program."""
+    settings.register_profile("summit", deadline=None)
+    settings.load_profile("summit")
 
 
 def free_port() -> int:

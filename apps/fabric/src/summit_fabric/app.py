@@ -187,7 +187,7 @@ def _loops(
     names = {
         VALIDATOR: _after(owned, validate),
         "fabric-recorder": consumer(
-            OBSERVATIONS, "fabric-recorder", recorder.observations, batch=50, in_flight=2, gather_s=GATHER_S
+            OBSERVATIONS, "fabric-recorder", recorder.observations, batch=100, in_flight=2, gather_s=GATHER_S
         ),
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-keeper": _after(

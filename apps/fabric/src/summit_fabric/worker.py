@@ -31,7 +31,7 @@ STATUSES: Final = "fabric-statuses"
 OBSERVATIONS_A_MESSAGE: Final = 1000
 BYTES_A_MESSAGE: Final = 900_000
 OBSERVATIONS_A_TRANSACTION: Final = 10_000
-GATHER_S: Final = 0.03
+GATHER_S: Final = 0.06
 """A transaction costs as much as some hundred observations, so a few wait a moment for more."""
 SUBJECTS_A_BATCH: Final = 16
 A_FEW: Final = 32

@@ -25,7 +25,7 @@ from summit_fabric.queries import Queries
 
 RECORDER: Final = "fabric-world"
 REACH_WITHIN_S: Final = 2.0
-GATHER_S: Final = 0.03
+GATHER_S: Final = 0.1
 """A transaction for each version would cost more than all else."""
 Loops = dict[str, Callable[[], Awaitable[None]]]
 
