@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import time
 from datetime import datetime
 from typing import Final
@@ -12,6 +13,12 @@ _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abc
 def new_id() -> str:
     """A fresh UUIDv7."""
     return _uuid7(time.time_ns() // 1_000_000, os.urandom(10).hex())
+
+
+def passing_id() -> str:
+    """A UUIDv7 for what names something only while it lasts, such as a request: unique, but who sees some may guess
+    others. Its random bits cost no call of the kernel."""
+    return _uuid7(time.time_ns() // 1_000_000, f"{random.getrandbits(80):020x}")
 
 
 def derived_id(at: datetime, *parts: str | bytes) -> str:

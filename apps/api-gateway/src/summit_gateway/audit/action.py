@@ -1,7 +1,8 @@
 """One request as the audit sees it: its intention before anything is done, what came of it before it is answered."""
 
 import hashlib
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -58,10 +59,14 @@ class Action:
     def __init__(self, scope: Scope, receive: Receive, services: HasTrail) -> None:
         self._scope, self._receive, self._services = scope, receive, services
         self._read: list[Message] = []
-        self._hash = hashlib.sha256()
         self._body = b""
         self._ended = False
         self._intent: AuditRecord | None = None
+
+    @cached_property
+    def _hash(self) -> Any:
+        """Of the body; most requests have none."""
+        return hashlib.sha256()
 
     @property
     def name(self) -> tuple[str, str]:

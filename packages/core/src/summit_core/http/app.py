@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
@@ -19,6 +20,8 @@ from summit_core.http.routes import Route, RouteTable, templates
 from summit_core.observability.health import HealthMonitor
 
 VERSION = "0.1.0"
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
+"""Of the framework: none. Spans, metrics and logs are ours; to find out each time that it has none costs as well."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -64,7 +67,9 @@ def create_app(
     routes that are not answered within 5 s, None for those that last; ``urgent`` routes are the last to be refused
     under load.
     """
-    app = ServiceApp(title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None, **extra)
+    app = ServiceApp(
+        title=title, version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY, **extra
+    )
     app.service = service
     problems.install(app)
     app.include_router(health_router(service, health))

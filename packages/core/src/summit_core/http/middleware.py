@@ -14,7 +14,7 @@ from summit_core.http import problems
 from summit_core.http.context import request_id, set_request_id
 from summit_core.http.headers import secured
 from summit_core.http.routes import template_of
-from summit_core.ids import new_id
+from summit_core.ids import passing_id
 from summit_core.observability import spans, trace
 from summit_core.observability.bounded import OTHER
 from summit_core.observability.logs import request_line
@@ -98,7 +98,7 @@ def _stated(scope: Scope) -> tuple[str, trace.Trace | None]:
             parent = value.decode("latin-1")
         elif name == b"tracestate":
             state = value.decode("latin-1")
-    return identifier or new_id(), trace.parse(parent, state)
+    return identifier or passing_id(), trace.parse(parent, state)
 
 
 def _refused(scope: Scope) -> ASGIApp | None:
