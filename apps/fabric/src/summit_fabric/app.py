@@ -82,6 +82,10 @@ def build_app(settings: FabricSettings) -> FastAPI:
             built[:] = [await _start(settings, health, stack)]
             yield
 
+    async def caught_up() -> None:
+        if built:  # else there is nothing yet that a request could change
+            await built[0].caught_up()
+
     router = fabric_router(lambda: built[0], settings.service_keys)
     world = world_router(lambda: built[0].world, settings.service_keys)
     registry = registry_router(lambda: built[0].registry, settings.service_keys)
@@ -97,7 +101,7 @@ def build_app(settings: FabricSettings) -> FastAPI:
         cors_origins=settings.cors_origins,
         deadlines=DEADLINES,
         at_once=settings.requests_at_once,
-        middleware=[Middleware(AbreastMiddleware, caught_up=lambda: built[0].caught_up())],
+        middleware=[Middleware(AbreastMiddleware, caught_up=caught_up)],
     )
 
 
