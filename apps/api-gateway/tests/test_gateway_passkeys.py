@@ -260,7 +260,7 @@ async def test_what_an_administrator_takes_away(door: Gateway) -> None:
     """A new password takes the passkeys too: who had the account may have added one."""
     patches: dict[str, dict[str, Any]] = {
         "ann": {"active": False},
-        "bob": {"password": "third words of mine"},
+        "bob": {"password": "third words of-the-tests"},
         "eve": {"passkeys": "off"},
     }
     for name, patch in patches.items():
