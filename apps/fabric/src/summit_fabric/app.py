@@ -49,7 +49,7 @@ from summit_fabric.settings import FabricSettings
 from summit_fabric.silence import TIMER as SILENCE
 from summit_fabric.silence import Silence
 from summit_fabric.store import Store
-from summit_fabric.worker import GATHER_S, STATUSES, VALIDATOR, Recorder, Validator
+from summit_fabric.worker import GATHER_S, PACE_S, STATUSES, VALIDATOR, Recorder, Validator
 from summit_fabric.world.endpoints import world_router
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore
@@ -181,7 +181,7 @@ def _loops(
     async def validate() -> None:
         await bus.ensure_streams()
         await validator.resume()
-        await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000)
+        await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000, pace_s=PACE_S)
 
     async def room() -> None:
         await bus.ensure_streams()

@@ -31,8 +31,10 @@ STATUSES: Final = "fabric-statuses"
 OBSERVATIONS_A_MESSAGE: Final = 1000
 BYTES_A_MESSAGE: Final = 900_000
 OBSERVATIONS_A_TRANSACTION: Final = 10_000
-GATHER_S: Final = 0.06
+GATHER_S: Final = 0.03
 """A transaction costs as much as some hundred observations, so a few wait a moment for more."""
+PACE_S: Final = 0.002
+"""Two or three single messages of a thousand devices cost little more than one, all the way to the console."""
 SUBJECTS_A_BATCH: Final = 16
 A_FEW: Final = 32
 BY_MQTT: Final = b"NATS/1.0\r\nNmqtt-Pub:"

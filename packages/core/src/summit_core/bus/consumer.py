@@ -51,6 +51,7 @@ async def consume(
     batch: int = 500,
     in_flight: int = 1,
     gather_s: float = 0.0,
+    pace_s: float = 0.0,
     after: int | None = None,
 ) -> None:
     """Work on a stream until an error; run it under ``supervise``. The durable remembers the place across restarts;
@@ -59,7 +60,7 @@ async def consume(
     ``subject`` may be several filters; a durable that exists takes over the new ones. ``in_flight`` batches may be in
     the handler at once: they are started and acknowledged in order, so one can wait while the next is prepared. When
     the handler raises, nothing of its batch and of those behind it is acknowledged, and those behind it are called off;
-    the next run starts at the first unacknowledged one. ``gather_s`` as for :func:`pull`.
+    the next run starts at the first unacknowledged one. ``gather_s`` and ``pace_s`` as for :func:`pull`.
     """
     filters = None if subject == ">" else [subject] if isinstance(subject, str) else list(subject)
     config = ConsumerConfig(
@@ -73,7 +74,7 @@ async def consume(
     await bus.settled()
     await bus.jetstream.add_consumer(stream, config)
     await _take_back_unacknowledged(bus, stream, durable, after)
-    batches = pull(bus, stream, durable, batch=batch, gather_s=gather_s)
+    batches = pull(bus, stream, durable, batch=batch, gather_s=gather_s, pace_s=pace_s)
     async with aclosing(batches), _Lane(bus, durable, handler, in_flight) as lane:
         async for deliveries in batches:
             if deliveries:
@@ -142,17 +143,18 @@ async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str, after: 
 
 
 async def pull(
-    bus: Bus, stream: str, consumer: str, *, batch: int, gather_s: float = 0.0
+    bus: Bus, stream: str, consumer: str, *, batch: int, gather_s: float = 0.0, pace_s: float = 0.0
 ) -> AsyncGenerator[list[Delivery], None]:
     """Batches of what is there; an empty one at the start and every ``EXPIRES_S`` seconds, as a sign of life.
 
     Without ``gather_s`` each message comes as soon as it is stored. With it, the first one after a silence does, and
     then so much is let gather before it is asked for: at a thousand messages a second to several readers most of the
-    work of the broker, and of a reader, is to be woken for each single one.
+    work of the broker, and of a reader, is to be woken for each single one. ``pace_s`` does so on a small scale, for
+    who has to be quick: messages are on their way all the time, and batches begin at least so far apart.
     """
     subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
     requests = (_Gathering if gather_s else _Requests)(bus.connection, subject, batch)
-    delivered = 0
+    delivered, loop = 0, asyncio.get_running_loop()
     try:
         while True:
             deliveries = requests.take()
@@ -162,6 +164,7 @@ async def pull(
                 delivered = deliveries[-1].delivered
             if not gather_s:
                 requests.renew()  # before the handler works, so that the next messages come meanwhile
+            next_at = loop.time() + pace_s
             yield deliveries
             if gather_s:
                 behind = bool(deliveries) and deliveries[-1].pending >= batch  # as much as can be has gathered already
@@ -169,6 +172,8 @@ async def pull(
                 requests.renew()
             elif len(deliveries) > MANY:
                 await asyncio.sleep(DENSE_S)
+            elif pace_s and deliveries and (left := next_at - loop.time()) > 0:
+                await asyncio.sleep(left)
             await requests.news(consumer)
     finally:
         requests.close()
