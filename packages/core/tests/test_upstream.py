@@ -281,6 +281,8 @@ async def answers_of(said: bytes, calls: int) -> tuple[list[Any], int]:
         def data_received(self, data: bytes) -> None:
             assert data.startswith(b"GET /v1/x HTTP/1.1\r\nHost: 127.0.0.1:")
             self.transport.write(said)
+            if not said:
+                self.transport.close()
 
     server = await asyncio.get_running_loop().create_server(Saying, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -312,6 +314,7 @@ JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         (b"nonsense\r\n\r\n", UnavailableError, 3),
         (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", UnavailableError, 3),
         (JSON_HEAD + b"Content-Length: 9\r\n\r\n{}", UpstreamTimeoutError, 3),
+        (b"", UnavailableError, 3),  # a new connection that breaks off is not asked a second time
     ],
 )
 async def test_a_connection_is_used_again_only_after_a_clean_end(said: bytes, answer: Any, connected: int) -> None:

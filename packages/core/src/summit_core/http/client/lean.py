@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
+from weakref import WeakSet
 
 from aiohttp import (
     ClientConnectionResetError,
@@ -20,6 +21,7 @@ from aiohttp import (
     ConnectionTimeoutError,
     ServerDisconnectedError,
 )
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDictProxy
@@ -53,6 +55,8 @@ class Lean:
         self._server_name = server_name
         self._prefix = self._url.raw_path.rstrip("/")
         self._peer: ClientRequest | None = None
+        self._kept: WeakSet[ResponseHandler] = WeakSet()
+        """What has brought an answer already."""
 
     async def get(self, target: str, headers: Mapping[str, str], timeout: ClientTimeout) -> Reply:
         """Raises what the session raises: :class:`aiohttp.ClientError`, ``TimeoutError``."""
@@ -60,19 +64,26 @@ class Lean:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = ("\r\n".join(lines) + "\r\nAccept-Encoding: identity\r\n\r\n").encode("ascii")
         async with asyncio.timeout(timeout.total):
+            connection = await self._connect(timeout)
+            kept = connection.protocol in self._kept
             try:
-                return await self._exchange(head, timeout)
+                return await self._exchange(connection, head, timeout)
             except ClientConnectorError:
                 raise
-            except (ClientOSError, ServerDisconnectedError):  # a kept connection may have been closed meanwhile
-                return await self._exchange(head, timeout)
+            except (ClientOSError, ServerDisconnectedError):
+                if (
+                    not kept
+                ):  # else it may have been closed meanwhile; a new one that breaks off is the service's answer
+                    raise
+                return await self._exchange(await self._connect(timeout), head, timeout)
 
-    async def _exchange(self, head: bytes, timeout: ClientTimeout) -> Reply:
-        connection = await self._connect(timeout)
+    async def _exchange(self, connection: Connection, head: bytes, timeout: ClientTimeout) -> Reply:
         clean = False
         try:
             reply = await _ask(connection, head, timeout)
             clean = True
+            if connection.protocol is not None:
+                self._kept.add(connection.protocol)
             return reply
         finally:
             if clean:
