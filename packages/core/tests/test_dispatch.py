@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
@@ -45,8 +46,6 @@ def test_it_finds_what_the_framework_finds(path: str, method: str, order: tuple[
 
 
 def _matches(app: FastAPI, scope: dict[str, Any]) -> Iterator[str]:
-    from fastapi.routing import iter_route_contexts  # noqa: PLC0415  (beside its only use)
-
     for context in iter_route_contexts(app.routes):
         if context.path in PATHS and context.matches(dict(scope))[0] is Match.FULL:
             yield context.path

@@ -3,10 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import aiohttp
 import click
@@ -19,6 +19,8 @@ from summit_cli.patience import BUSY, Patience
 PIECE: Final = 64 * 1024
 UNHURRIED: Final = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=120.0)
 STDOUT: Final = Path("-")
+Opening = AbstractAsyncContextManager[aiohttp.ClientResponse]
+T = TypeVar("T")
 
 
 async def download(endpoints: Endpoints, path: str, params: dict[str, str], output: Path) -> int:
@@ -43,46 +45,42 @@ async def upload(endpoints: Endpoints, path: str, file: IO[bytes], media_type: s
         while piece := await asyncio.to_thread(file.read, PIECE):
             yield piece
 
-    patience, begin = Patience(endpoints.gateway), file.tell()
-    while True:
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=UNHURRIED) as session,
-                session.post(
-                    endpoints.gateway + path,
-                    data=pieces(),
-                    headers=_key(endpoints) | {"Content-Type": media_type},
-                    ssl=endpoints_file.encryption(endpoints),
-                ) as answer,
-            ):
-                content = await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _away(endpoints, error) from None
-        if answer.status < 400:
-            return msgspec.json.decode(content)
-        if answer.status != BUSY:
-            raise _refused(answer.status, content)
-        await patience.wait(BUSY, _detail(content), answer.headers)
-        file.seek(begin)
+    begin = file.tell()
+
+    def post(session: aiohttp.ClientSession) -> Opening:
+        file.seek(begin)  # it may be asked for a second time
+        return session.post(endpoints.gateway + path, data=pieces(), headers={"Content-Type": media_type})
+
+    return msgspec.json.decode(await _answered(endpoints, post, aiohttp.ClientResponse.read))
 
 
 async def _receive(endpoints: Endpoints, path: str, params: dict[str, str], file: IO[bytes]) -> int:
-    size, patience = 0, Patience(endpoints.gateway)
+    async def take(answer: aiohttp.ClientResponse) -> int:
+        size = 0
+        async for piece in answer.content.iter_chunked(PIECE):
+            size += file.write(piece)
+        return size
+
+    return await _answered(endpoints, lambda session: session.get(endpoints.gateway + path, params=params), take)
+
+
+async def _answered(
+    endpoints: Endpoints,
+    ask: Callable[[aiohttp.ClientSession], Opening],
+    take: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+) -> T:
+    """What ``take`` makes of a good answer; asks again where the gateway wants it later. Raises
+    :class:`click.ClickException`."""
+    patience = Patience(endpoints.gateway)
     while True:
+        connector = aiohttp.TCPConnector(ssl=endpoints_file.encryption(endpoints))
         try:
             async with (
-                aiohttp.ClientSession(timeout=UNHURRIED) as session,
-                session.get(
-                    endpoints.gateway + path,
-                    params=params,
-                    headers=_key(endpoints),
-                    ssl=endpoints_file.encryption(endpoints),
-                ) as answer,
+                aiohttp.ClientSession(connector=connector, headers=_key(endpoints), timeout=UNHURRIED) as session,
+                ask(session) as answer,
             ):
                 if answer.status < 400:
-                    async for piece in answer.content.iter_chunked(PIECE):
-                        size += file.write(piece)
-                    return size
+                    return await take(answer)
                 content = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _away(endpoints, error) from None
