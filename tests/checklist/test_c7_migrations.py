@@ -16,7 +16,8 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from summit_core.store import create_pool
-from summit_core.store.migrate import check_revision, config, newest_revision
+from summit_core.store.migrate import config
+from summit_core.store.revision import check_revision, newest_revision
 
 ROOT = Path(__file__).parents[2]
 LISTS = ("entities", "incidents", "alerts", "advisories", "tasks", "sources", "registrations", "zones", "observations")

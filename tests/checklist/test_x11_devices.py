@@ -15,7 +15,7 @@ import nats
 import pytest
 from summit_cli.embedded.nats import jetstream_info
 
-THEIRS, OURS = "south-drone", "our-gas"
+THEIRS, OURS, OTHERS = "theirs-x11-drone", "our-x11-gas", "theirs-x11"
 READS = (
     "/v1/observations",
     "/v1/sources",
@@ -94,7 +94,7 @@ class Two:
 
 @pytest.fixture(scope="module")
 def two(stack: Any) -> Iterator[Two]:
-    theirs = _made(stack.ask("POST", "/v1/organisations", {"id": "south", "name": "South"}))["key"]["key"]
+    theirs = _made(stack.ask("POST", "/v1/organisations", {"id": OTHERS, "name": "Theirs"}))["key"]["key"]
     devices = [
         _made(stack.ask("POST", "/v1/registrations", {"id": name}, key=key))["key"]
         for name, key in ((OURS, stack.key), (THEIRS, theirs))
@@ -153,10 +153,10 @@ async def test_a_device_is_seen_by_its_own_organisation_only(two: Two) -> None:
 
         await until(caught_up, "the other viewer's streams have passed all of it")
         reads = await asyncio.to_thread(two.ours.reads)
-        assert told(two.ours, {"south"}, reads) == {}, "the other organisation was told"
+        assert told(two.ours, {OTHERS}, reads) == {}, "the other organisation was told"
         assert json.loads(reads[f"/v1/observations/count?source={THEIRS}"])["count"] == 0
         silent = {f"/v1/observations/count?source={THEIRS}"}
-        shown = told(two.theirs, {"south"}, await asyncio.to_thread(two.theirs.reads))
+        shown = told(two.theirs, {OTHERS}, await asyncio.to_thread(two.theirs.reads))
         assert shown.keys() == {*READS, "WebSocket", "SSE"} - silent, "its own people see it on every way"
 
 
@@ -244,8 +244,8 @@ async def test_no_credential_of_one_organisation_opens_anothers_device(two: Two)
 
 
 def test_a_word_to_the_other_organisation_is_noticed(two: Two) -> None:
-    leaking = Viewer(two.stack, "", {"WebSocket": ['{"key":"south-drone"}'], "SSE": ["{}"]})
-    assert told(leaking, {"south"}, {"/v1/sources": '{"id":"south-drone"}', "/v1/zones": "{}"}) == {
-        "WebSocket": {"south"},
-        "/v1/sources": {"south"},
+    leaking = Viewer(two.stack, "", {"WebSocket": ['{"key":"theirs-x11-drone"}'], "SSE": ["{}"]})
+    assert told(leaking, {OTHERS}, {"/v1/sources": '{"id":"theirs-x11-drone"}', "/v1/zones": "{}"}) == {
+        "WebSocket": {OTHERS},
+        "/v1/sources": {OTHERS},
     }

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from alembic.script import ScriptDirectory
 from summit_core.ids import new_id
 from summit_core.store import check_pool, create_pool, insert_ignoring_duplicates, insert_new
 from summit_core.store import pool as pool_module
-from summit_core.store.migrate import check_revision, migrate
+from summit_core.store.migrate import config, migrate
+from summit_core.store.revision import check_revision, newest_revision
 
 COLUMNS = ("id", "at", "door", "subject", "code", "message", "size", "payload")
 
@@ -48,6 +50,15 @@ async def test_a_batch_that_comes_again_is_stored_once(database_url: str) -> Non
             assert len(new) == expected
         assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 5
     await pool.close()
+
+
+def test_the_newest_revision_is_the_end_of_the_chain_of_migrations() -> None:
+    assert newest_revision() == ScriptDirectory.from_config(config("")).get_current_head()
+
+
+def test_a_service_does_not_load_what_only_the_migration_needs() -> None:
+    said = "import sys, summit_core.store.revision; print([name for name in sys.modules if 'alembic' in name])"
+    assert subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True).stdout == "[]\n"
 
 
 async def test_readiness_names_an_unmigrated_database_and_an_absent_one(database_url: str) -> None:

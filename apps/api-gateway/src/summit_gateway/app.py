@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
@@ -18,12 +19,11 @@ from summit_core.http.limits.address import TrustedProxies
 from summit_core.http.limits.bounds import BoundsMiddleware
 from summit_core.http.limits.limiter import Limiter
 from summit_core.http.limits.middleware import LimitsMiddleware
-from summit_core.http.limits.shared import SharedCounts
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.tls import client_context
 from summit_core.settings import revealed
 from summit_core.store import Pool, check_pool, create_pool
-from summit_core.store.migrate import check_revision
+from summit_core.store.revision import check_revision
 from summit_core.supervise import end, supervise
 
 from summit_gateway.audit.middleware import AuditMiddleware
@@ -73,6 +73,9 @@ from summit_gateway.users.service import UserService
 from summit_gateway.users.store import UserStore
 from summit_gateway.users.totp import Seal
 
+if TYPE_CHECKING:
+    from summit_core.http.limits.shared import SharedCounts
+
 SERVICE = "api-gateway"
 FIRST_KEY = "first-key"
 Loops = dict[str, Callable[[], Awaitable[None]]]
@@ -83,7 +86,7 @@ def build_app(settings: GatewaySettings) -> FastAPI:
     services.health = HealthMonitor()
     services.clock = SystemClock()
     services.hub = Hub(services.clock)
-    shared = SharedCounts(settings.limits_url.get_secret_value()) if settings.limits_url else None
+    shared = _shared_counts(settings)
     services.limits = Limiting(settings.limits, TrustedProxies(settings.trusted_proxies), Limiter(shared))
     services.health.notes["limits"] = services.limits.note
 
@@ -220,6 +223,14 @@ async def _check_database(pool: Pool) -> str | None:
 
 async def _check_picture(mirror: Mirror) -> str | None:
     return None if mirror.ready.is_set() else "the picture is still being loaded"
+
+
+def _shared_counts(settings: GatewaySettings) -> "SharedCounts | None":
+    if settings.limits_url is None:
+        return None
+    from summit_core.http.limits.shared import SharedCounts  # noqa: PLC0415  (the client of Redis takes 20 MB)
+
+    return SharedCounts(settings.limits_url.get_secret_value())
 
 
 def _urls(settings: GatewaySettings) -> dict[str, str]:

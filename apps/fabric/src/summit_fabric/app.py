@@ -19,7 +19,7 @@ from summit_core.http.app import create_app
 from summit_core.observability.health import HealthMonitor
 from summit_core.security.tls import client_context
 from summit_core.store import Pool, check_pool, create_pool, create_reading_pool
-from summit_core.store.migrate import check_revision
+from summit_core.store.revision import check_revision
 from summit_core.supervise import end, supervise
 
 from summit_fabric import depth

@@ -8,11 +8,10 @@ import asyncpg
 import structlog
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from summit_core.observability.logs import configure_logs, redact
-from summit_core.store.pool import Pool
+from summit_core.store.revision import newest_revision
 
 log = structlog.get_logger(__name__)
 
@@ -28,22 +27,6 @@ def config(url: str) -> Config:
 def migrate(url: str) -> None:
     """Bring the database to the newest revision. Running it again changes nothing."""
     command.upgrade(config(url), "head")
-
-
-def newest_revision() -> str:
-    """The revision that this code needs."""
-    return str(ScriptDirectory.from_config(config("")).get_current_head())
-
-
-async def check_revision(pool: Pool) -> str | None:
-    """Readiness: None when the database is at our revision, else what to do about it."""
-    try:
-        present = await pool.fetchval("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        present = None
-    if present == newest_revision():
-        return None
-    return f"database is at revision {present}, not {newest_revision()}: run python -m summit_core.store.migrate"
 
 
 def main() -> None:
