@@ -14,7 +14,7 @@ from summit_core.http.client import Upstream, create_session
 from summit_core.http.client.breaker import BreakerOpenError, State
 from summit_core.http.client.lean import is_plain
 from summit_core.http.client.retry import RetryBudget, pause_s
-from summit_core.http.client.session import KEPT
+from summit_core.http.client.session import KEPT, Pool
 from summit_core.observability import trace
 
 READ_S = 0.2
@@ -226,8 +226,11 @@ async def test_idle_connections_are_few(service: Service) -> None:
         await until(lambda: len(service.hits) == 40)
         service.wait.set()
         await asyncio.gather(*calls)
-        assert session.connector is not None
-        assert sum(map(len, session.connector._conns.values())) == KEPT
+        assert len(upstream._lean._idle) == KEPT
+        pool = session.connector
+        assert isinstance(pool, Pool)
+        assert sum(wire.is_free for wire in pool.wires) == KEPT
+    assert not any(wire.is_free for wire in pool.wires), "they end with the session"
 
 
 def test_the_budget_is_a_share_of_the_calls() -> None:

@@ -1,120 +1,97 @@
-"""A GET over the session's own pool: its connections, bounds, certificates and parser, without what aiohttp prepares
-for cookies, forms, redirects and addresses of any kind. That is most of what a small request that is passed on costs.
+"""A GET of one service over connections that are kept, without what aiohttp prepares for cookies, forms, redirects and
+addresses of any kind. That is most of what a small request that is passed on costs.
 
-Only what needs no quoting goes this way (:func:`is_plain`); the rest goes by the session's own.
+Only what needs no quoting goes this way (:func:`is_plain`); the rest goes by the session's own. The session's
+certificates hold here too, and its end closes what is kept.
 """
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Mapping
-from typing import Final, NamedTuple
-from weakref import WeakSet
+from typing import Final
 
-from aiohttp import (
-    ClientConnectionResetError,
-    ClientConnectorError,
-    ClientOSError,
-    ClientPayloadError,
-    ClientRequest,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    ServerDisconnectedError,
-)
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
-from multidict import CIMultiDictProxy
+from aiohttp import ClientConnectionResetError, ClientSession
 from yarl import URL
+
+from summit_core.http.client.session import CONNECT_S, KEPT, KEPT_S, Pool
+from summit_core.http.client.wire import BrokenOffError, NotConnectedError, Reply, Wire
 
 _target: Final = re.compile(r"(?:/(?:[A-Za-z0-9_:\-][A-Za-z0-9_:.\-]*)?)+(?:\?[A-Za-z0-9_:.,=&\-]*)?")
 _value: Final = re.compile(r"[\x20-\x7e]*")
 
 
-class Reply(NamedTuple):
-    status: int
-    headers: CIMultiDictProxy[str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
-
-
 def is_plain(target: str, headers: Mapping[str, str]) -> bool:
     """Whether every letter may be sent as it is: nothing to be quoted, nothing that could end a line."""
-    return _target.fullmatch(target) is not None and all(map(_value.fullmatch, headers.values()))
+    return _target.fullmatch(target) is not None and _value.fullmatch("".join(headers.values())) is not None
 
 
 class Lean:
     """One service. ``server_name``: whose name its certificate must bear."""
 
     def __init__(self, session: ClientSession, url: str, server_name: str | None) -> None:
-        self._session = session
+        if not isinstance(session.connector, Pool):
+            raise TypeError("the session is not of create_session")
+        self._session, self._pool = session, session.connector
         self._url = URL(url)
         self._server_name = server_name
-        self._prefix = self._url.raw_path.rstrip("/")
-        self._peer: ClientRequest | None = None
-        self._kept: WeakSet[ResponseHandler] = WeakSet()
-        """What has brought an answer already."""
+        self._start = f"GET {self._url.raw_path.rstrip('/')}"
+        self._rest = f" HTTP/1.1\r\nHost: {self._url.host_port_subcomponent}\r\nAccept-Encoding: identity\r\n"
+        self._idle: deque[Wire] = deque()
 
-    async def get(self, target: str, headers: Mapping[str, str], timeout: ClientTimeout) -> Reply:
-        """Raises what the session raises: :class:`aiohttp.ClientError`, ``TimeoutError``."""
-        lines = [f"GET {self._prefix}{target} HTTP/1.1", f"Host: {self._url.host_port_subcomponent}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = ("\r\n".join(lines) + "\r\nAccept-Encoding: identity\r\n\r\n").encode("ascii")
-        async with asyncio.timeout(timeout.total):
-            connection = await self._connect(timeout)
-            kept = connection.protocol in self._kept
+    async def get(self, target: str, headers: Mapping[str, str], *, total_s: float, silence_s: float) -> Reply:
+        """Raises ``TimeoutError``, and an :class:`aiohttp.ClientError`: a :class:`NotConnectedError` where nothing was
+        sent."""
+        said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        head = f"{self._start}{target}{self._rest}{said}\r\n".encode("ascii")
+        until = asyncio.get_running_loop().time() + total_s
+        kept = self._kept()
+        if kept is not None:
             try:
-                return await self._exchange(connection, head, timeout)
-            except ClientConnectorError:
-                raise
-            except (ClientOSError, ServerDisconnectedError):
-                if (
-                    not kept
-                ):  # else it may have been closed meanwhile; a new one that breaks off is the service's answer
+                return await self._ask(kept, head, until, silence_s)
+            except BrokenOffError:  # it may have been closed meanwhile; a new one that breaks off is the answer
+                if not kept.used:
                     raise
-                return await self._exchange(await self._connect(timeout), head, timeout)
+        return await self._ask(await self._connect(until), head, until, silence_s)
 
-    async def _exchange(self, connection: Connection, head: bytes, timeout: ClientTimeout) -> Reply:
-        clean = False
-        try:
-            reply = await _ask(connection, head, timeout)
-            clean = True
-            if connection.protocol is not None:
-                self._kept.add(connection.protocol)
+    async def _ask(self, wire: Wire, head: bytes, until: float, silence_s: float) -> Reply:
+        reply = await wire.ask(head, until=until, silence_s=silence_s)
+        if not wire.is_free:
             return reply
-        finally:
-            if clean:
-                connection.release()
-            else:
-                connection.close()
+        if len(self._idle) < KEPT and not self._session.closed:
+            wire.free_since = asyncio.get_running_loop().time()
+            self._idle.append(wire)
+        else:
+            wire.close()
+        return reply
 
-    async def _connect(self, timeout: ClientTimeout) -> Connection:
-        if self._session.connector is None:
+    def _kept(self) -> Wire | None:
+        """The one that was used last. What has been idle for long, the service may be closing just now."""
+        oldest = asyncio.get_running_loop().time() - KEPT_S
+        while self._idle and (self._idle[0].free_since < oldest or not self._idle[0].is_free):
+            self._idle.popleft().close()
+        while self._idle:
+            wire = self._idle.pop()
+            if wire.is_free:
+                return wire
+        return None
+
+    async def _connect(self, until: float) -> Wire:
+        if self._session.closed:
             raise ClientConnectionResetError("the session is closed")
-        if self._peer is None:  # only its address, encryption and name are looked at
-            loop = asyncio.get_running_loop()
-            self._peer = ClientRequest("GET", self._url, loop=loop, server_hostname=self._server_name)
+        loop = asyncio.get_running_loop()
+        context = self._pool.context if self._url.scheme == "https" else None
+        patience_s = min(CONNECT_S, until - loop.time())
         try:
-            return await self._session.connector.connect(self._peer, [], timeout)
-        except TimeoutError as error:
-            raise ConnectionTimeoutError from error
-
-
-async def _ask(connection: Connection, head: bytes, timeout: ClientTimeout) -> Reply:
-    """One exchange, to the end of the body."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or transport.is_closing():
-        raise ServerDisconnectedError
-    protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_timeout=timeout.sock_read)
-    transport.write(head)
-    protocol.start_timeout()
-    try:
-        message, payload = await protocol.read()
-        while 100 <= message.code < 200:
-            message, payload = await protocol.read()
-    except HttpProcessingError as error:
-        raise ClientPayloadError from error
-    return Reply(message.code, message.headers, await payload.read())
+            async with asyncio.timeout(patience_s):
+                _, wire = await loop.create_connection(
+                    Wire, self._url.host or "", self._url.port or 80, ssl=context, server_hostname=self._server_name
+                )
+        except TimeoutError:
+            if patience_s < CONNECT_S:
+                raise
+            raise NotConnectedError from None
+        except OSError as error:
+            raise NotConnectedError from error
+        self._pool.wires.add(wire)
+        return wire

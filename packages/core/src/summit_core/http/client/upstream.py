@@ -15,9 +15,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from math import floor
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout
@@ -26,15 +27,20 @@ from prometheus_client import Counter
 from summit_core.errors import OverloadedError, UnavailableError, UpstreamTimeoutError
 from summit_core.http import deadline
 from summit_core.http.client import retry
-from summit_core.http.client.breaker import Breaker, BreakerOpenError
-from summit_core.http.client.lean import Lean, Reply, is_plain
+from summit_core.http.client.breaker import Breaker, BreakerOpenError, Permit
+from summit_core.http.client.lean import Lean, is_plain
 from summit_core.http.client.session import CONNECT_S, POOL_S, READ_S, TOTAL_S
+from summit_core.http.client.wire import NotConnectedError
 from summit_core.http.context import request_id
 from summit_core.observability import trace
 
 CALLS = Counter("summit_upstream_calls_total", "Requests sent to a service", ["upstream", "outcome"])
 RETRIES = Counter("summit_upstream_retries_total", "Requests sent once more", ["upstream"])
-KEPT_HEADERS: Final = ("Allow", "Cache-Control", "Content-Location", "ETag", "Location", "Retry-After", "Vary")
+KEPT_HEADERS: Final = {
+    name.lower(): name
+    for name in ("Allow", "Cache-Control", "Content-Location", "ETag", "Location", "Retry-After", "Vary")
+}
+NOTHING_SENT: Final = (NotConnectedError, aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)
 AT_ONCE: Final = 50
 """Calls underway to one upstream. One that hangs may not take the connections and the time of the others."""
 BARE: Final = frozenset({502, 503, 504})
@@ -75,6 +81,7 @@ class Upstream:
         self.url = url
         self._budget = retry.RetryBudget()
         self._underway = 0
+        self._calls = cache(lambda outcome: CALLS.labels(name, outcome))
         self.breaker = Breaker(name, clock=clock)
 
     @property
@@ -122,103 +129,121 @@ class Upstream:
     async def _try(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, again: bool
     ) -> Answer:
-        timeout = ClientTimeout(total=_limit_s(again), connect=POOL_S, sock_connect=CONNECT_S, sock_read=self._read_s)
-        call = _Call(method, target, headers, body, timeout, again, monotonic())
-        if method == "GET" and body is None and is_plain(target, sent := _sent(call)):
-            async with self._judged(call):
-                reply = await self._lean.get(target, sent, timeout)
-                _refuse_bare(reply)
-            return _answer(reply, reply.body)
-        async with self._asked(call, whole=True) as response:
+        total_s = _limit_s(again)
+        sent = _sent(headers, total_s)
+        if method == "GET" and body is None and is_plain(target, sent):
+            with _Judged(self, again):
+                reply = await self._lean.get(target, sent, total_s=total_s, silence_s=self._read_s)
+                _refuse_bare(reply.status, reply.content_type)
+            return _answer(reply.status, reply.content_type, reply.headers, reply.body)
+        timeout = ClientTimeout(total=total_s, connect=POOL_S, sock_connect=CONNECT_S, sock_read=self._read_s)
+        async with self._asked(_Call(method, target, sent, body, timeout, again), whole=True) as response:
             content = await response.read()
-        return _answer(response, content)
+        return _answer(response.status, response.content_type, response.headers, content)
 
     @asynccontextmanager
     async def opened(
         self, method: str, target: str, *, headers: Mapping[str, str], data: Pieces | None = None
     ) -> AsyncIterator[ClientResponse]:
         """An answer that is read as it comes, however long that takes, and let go when the caller goes."""
-        call = _Call(method, target, headers, data, UNHURRIED, method == "GET", monotonic())
+        call = _Call(method, target, _sent(headers, None), data, UNHURRIED, method == "GET")
         async with self._asked(call, whole=False) as response:
             yield response
 
     @asynccontextmanager
     async def _asked(self, call: "_Call", *, whole: bool) -> AsyncIterator[ClientResponse]:
-        """One request inside the breaker and the bound: until its answer is read if ``whole``, else until it begins."""
-        async with (
-            self._judged(call) as answered,
-            self._session.request(
+        """One request; inside the breaker and the bound until its answer is read if ``whole``, else until it begins."""
+        with _Judged(self, call.again) as judged:
+            async with self._session.request(
                 call.method,
                 self._url + call.target,
                 data=call.data,
-                headers=_sent(call),
+                headers=call.headers,
                 timeout=call.timeout,
                 allow_redirects=False,
                 server_hostname=self._server_name(),
-            ) as response,
-        ):
-            _refuse_bare(response)
-            if not whole:
-                answered()
-            yield response
+            ) as response:
+                _refuse_bare(response.status, response.content_type)
+                if not whole:
+                    judged.settle("answered", went_well=True)
+                yield response
 
-    @asynccontextmanager
-    async def _judged(self, call: "_Call") -> AsyncIterator[Callable[[], None]]:
-        """Inside the breaker and the bound, until the body ends or says that the answer has come. Raises what a caller
-        may be told of what went wrong."""
+    def enter(self) -> Permit:
+        """Before a request, inside the breaker and the bound; what :meth:`leave` is given. Raises why it may not go."""
         if self._underway >= self._at_once:
             raise OverloadedError(f"too many calls to {self.name} are underway; try again", retry_after_s=1)
         permit = self.breaker.enter()
         self._underway += 1
-        open_ = True
+        return permit
 
-        def settle(outcome: str, went_well: bool | None) -> None:
-            nonlocal open_
-            if open_:
-                open_ = False
-                self._underway -= 1
-                self.breaker.leave(permit, went_well)
-                CALLS.labels(self.name, outcome).inc()
+    def leave(self, permit: Permit, outcome: str, *, went_well: bool | None) -> None:
+        self._underway -= 1
+        self.breaker.leave(permit, went_well)
+        self._calls(outcome).inc()
 
-        try:
-            yield lambda: settle("answered", True)
-            settle("answered", True)
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError):  # nothing was sent
-            settle("refused", False)
-            raise UnavailableError(f"{self.name} is away; try again", retry_after_s=1) from None
-        except TimeoutError:
-            settle("too_late", False if monotonic() - call.began >= min(FAIR_S, self._read_s) else None)
-            raise deadline.passed(monotonic() - call.began, safe=call.again) from None
-        except aiohttp.ClientError:
-            settle("lost", False)
-            raise _lost(self.name, call.again) from None
-        finally:
-            settle("called_off", None)
+    def blame(self, after_s: float) -> bool | None:
+        """What it says of the upstream that it did not answer so long."""
+        return False if after_s >= min(FAIR_S, self._read_s) else None
 
     def _server_name(self) -> str | None:
         """Whose name its certificate must bear: the service's, wherever it runs, so that none can stand in for it."""
         return self.name if self._url.startswith("https:") else None
 
 
+class _Judged:
+    """Inside the breaker and the bound, until the body ends or says by :meth:`settle` that the answer has come. Raises
+    what a caller may be told of what went wrong."""
+
+    def __init__(self, upstream: Upstream, again: bool) -> None:
+        self._upstream, self._again = upstream, again
+        self._began = monotonic()
+        self._open = True
+
+    def __enter__(self) -> Self:
+        self._permit = self._upstream.enter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.settle("answered", went_well=True)
+        elif isinstance(error, NOTHING_SENT):
+            self.settle("refused", went_well=False)
+            raise UnavailableError(f"{self._upstream.name} is away; try again", retry_after_s=1) from None
+        elif isinstance(error, TimeoutError):
+            after_s = monotonic() - self._began
+            self.settle("too_late", went_well=self._upstream.blame(after_s))
+            raise deadline.passed(after_s, safe=self._again) from None
+        elif isinstance(error, aiohttp.ClientError):
+            self.settle("lost", went_well=False)
+            raise _lost(self._upstream.name, self._again) from None
+        else:
+            self.settle("called_off", went_well=None)
+
+    def settle(self, outcome: str, *, went_well: bool | None) -> None:
+        """Once; what comes after does not count."""
+        if self._open:
+            self._open = False
+            self._upstream.leave(self._permit, outcome, went_well=went_well)
+
+
 class _Call(NamedTuple):
     method: str
     target: str
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     data: bytes | Pieces | None
     timeout: ClientTimeout
     again: bool
-    began: float
 
 
-def _refuse_bare(response: ClientResponse | Reply) -> None:
+def _refuse_bare(status: int, content_type: str) -> None:
     """What a proxy or a dying server says is no answer of the service."""
-    if response.status in BARE and "json" not in response.content_type:
+    if status in BARE and "json" not in content_type:
         raise aiohttp.ClientPayloadError
 
 
-def _answer(response: ClientResponse | Reply, body: bytes) -> Answer:
-    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    return Answer(response.status, body, response.content_type, kept)
+def _answer(status: int, content_type: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    kept = {KEPT_HEADERS[key]: value for name, value in headers.items() if (key := name.lower()) in KEPT_HEADERS}
+    return Answer(status, body, content_type, kept)
 
 
 def _limit_s(again: bool) -> float:
@@ -231,12 +256,11 @@ def _limit_s(again: bool) -> float:
     return min(TOTAL_S, left_s - MARGIN_S)
 
 
-def _sent(call: _Call) -> dict[str, str]:
+def _sent(headers: Mapping[str, str], total_s: float | None) -> dict[str, str]:
     """The headers, and what every service passes on: the request's id, its trace and what is left of its time."""
-    sent = dict(call.headers)
-    sent["X-Request-Id"] = request_id()
-    if call.timeout.total is not None:
-        sent[deadline.HEADER] = str(max(1, floor((call.timeout.total - MARGIN_S) * 1000)))
+    sent = {**headers, "X-Request-Id": request_id()}
+    if total_s is not None:
+        sent[deadline.HEADER] = str(max(1, floor((total_s - MARGIN_S) * 1000)))
     here = trace.current()
     if here is not None:
         sent[trace.TRACEPARENT] = here.header()
