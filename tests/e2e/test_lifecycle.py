@@ -39,6 +39,7 @@ async def test_a_second_start_continues_and_a_stop_leaves_no_orphan(
     for file in ("endpoints.json", "admin.key"):
         assert (system.state_dir / file).stat().st_mode & 0o077 == 0
     children = system.children()
+    assert {os.sched_getscheduler(pid) for pid in children} == {os.SCHED_BATCH}, "whoever is woken waits his turn"
     stopped_s = system.stop()
     assert stopped_s <= STOP_S
     assert not any(is_running(pid) for pid in children)

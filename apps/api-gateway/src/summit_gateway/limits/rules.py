@@ -36,9 +36,23 @@ def matcher(routes: Iterable[tuple[str, str]]) -> re.Pattern[str]:
     return re.compile("|".join(f"{method} {re.sub(r'{[^}]+}', '[^/]+', path)}" for method, path in routes))
 
 
-def asked(scope: Scope) -> str:
-    """``METHOD /path``; a WebSocket is a GET."""
-    return f"{scope.get('method', 'GET')} {scope['path']}"
+class _Matcher:
+    """Most requests are of a collection of which no such route is."""
+
+    def __init__(self, routes: Iterable[tuple[str, str]]) -> None:
+        known = list(routes)
+        self._near = frozenset((method, _collection(path)) for method, path in known)
+        self._matches = matcher(known).fullmatch
+
+    def has(self, scope: Scope) -> bool:
+        """A WebSocket is a GET."""
+        method, path = scope.get("method", "GET"), scope["path"]
+        return (method, _collection(path)) in self._near and self._matches(f"{method} {path}") is not None
+
+
+def _collection(path: str) -> str:
+    """``/v1/tasks`` of ``/v1/tasks/7``."""
+    return "/".join(path.split("/", 3)[:3])
 
 
 class Rules:
@@ -48,14 +62,13 @@ class Rules:
         self._policies: dict[str, Policy] = {
             name: limits.policy(name) for name in type(limits).model_fields if isinstance(getattr(limits, name), Quota)
         }
-        self._exempt = matcher(NEVER_THROTTLED).fullmatch
-        self._sign_in = matcher(SIGN_IN).fullmatch
+        self._exempt, self._sign_in = _Matcher(NEVER_THROTTLED), _Matcher(SIGN_IN)
 
     def is_sign_in(self, scope: Scope) -> bool:
-        return self._sign_in(asked(scope)) is not None or (scope.get("method"), scope["path"]) == REFRESH
+        return self._sign_in.has(scope) or (scope.get("method"), scope["path"]) == REFRESH
 
     def is_exempt(self, scope: Scope) -> bool:
-        return scope["path"] in HEALTH or self._exempt(asked(scope)) is not None
+        return scope["path"] in HEALTH or self._exempt.has(scope)
 
     def charges(self, scope: Scope, principal: Principal | None, address: str) -> list[Charge]:
         policies, path = self._policies, scope["path"]

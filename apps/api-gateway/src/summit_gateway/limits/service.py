@@ -1,6 +1,6 @@
 """The limits of the gateway at work: who calls, what that is counted as, and what else is to be counted."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cached_property
 
 from starlette.requests import HTTPConnection
@@ -66,10 +66,10 @@ class Limiting:
         self._attempts.settle(scope, good)
         return self._rules.charges(scope, principal, self.address(scope))
 
-    def _held(self, scope: Scope) -> AbstractContextManager[None]:
+    def _held(self, scope: Scope) -> AbstractContextManager[None] | None:
         principal = _principal(scope)
         if scope["path"] != STREAM or principal is None:
-            return nullcontext()
+            return None
         most = self._limits
         address = self.address(scope)
         return self._seats.held(

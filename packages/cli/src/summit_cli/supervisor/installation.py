@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from summit_core.scheduling import take_turns
+
 from summit_cli.endpoints_file import Endpoints
 from summit_cli.state import StateDir
 from summit_cli.supervisor.report import Report
@@ -22,6 +24,7 @@ async def run(options: Options, announce: Announce) -> None:
     state = StateDir(options.state_dir)
     state.create()
     lock = state.lock()
+    take_turns()  # and so do the broker and the database, which we start
     report = Report(state.log("supervisor"))
     supervisor = Supervisor(state, report)
     starting = asyncio.create_task(Startup(options, state, supervisor, report).run())

@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from summit_core.observability import spans
 from summit_core.observability.logs import configure_logs, watch_loop
 from summit_core.observability.process import measure_process
+from summit_core.scheduling import take_turns
 from summit_core.security.tls import server_options, watch
 from summit_core.settings import ServiceSettings
 
@@ -52,6 +53,7 @@ def serve(service: str, settings: ServiceSettings, build: Callable[[], FastAPI])
     connections, and a stream never ends by itself.
     """
     configure_logs(service, settings.log_level)
+    take_turns()
     connections = _take_all_files() - OTHER_FILES
     log.info("room for connections", connections=connections)
     watch(service, settings)

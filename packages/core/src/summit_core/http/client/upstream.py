@@ -30,16 +30,12 @@ from summit_core.http.client import retry
 from summit_core.http.client.breaker import Breaker, BreakerOpenError, Permit
 from summit_core.http.client.lean import Lean, is_plain
 from summit_core.http.client.session import CONNECT_S, POOL_S, READ_S, TOTAL_S
-from summit_core.http.client.wire import NotConnectedError
+from summit_core.http.client.wire import KEPT_HEADERS, NotConnectedError
 from summit_core.http.context import request_id
 from summit_core.observability import trace
 
 CALLS = Counter("summit_upstream_calls_total", "Requests sent to a service", ["upstream", "outcome"])
 RETRIES = Counter("summit_upstream_retries_total", "Requests sent once more", ["upstream"])
-KEPT_HEADERS: Final = {
-    name.lower(): name
-    for name in ("Allow", "Cache-Control", "Content-Location", "ETag", "Location", "Retry-After", "Vary")
-}
 NOTHING_SENT: Final = (NotConnectedError, aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)
 AT_ONCE: Final = 50
 """Calls underway to one upstream. One that hangs may not take the connections and the time of the others."""
@@ -135,11 +131,14 @@ class Upstream:
             with _Judged(self, again):
                 reply = await self._lean.get(target, sent, total_s=total_s, silence_s=self._read_s)
                 _refuse_bare(reply.status, reply.content_type)
-            return _answer(reply.status, reply.content_type, reply.headers, reply.body)
+            return Answer(reply.status, reply.body, reply.content_type, reply.headers)
         timeout = ClientTimeout(total=total_s, connect=POOL_S, sock_connect=CONNECT_S, sock_read=self._read_s)
         async with self._asked(_Call(method, target, sent, body, timeout, again), whole=True) as response:
             content = await response.read()
-        return _answer(response.status, response.content_type, response.headers, content)
+        kept = {
+            KEPT_HEADERS[key]: said for name, said in response.headers.items() if (key := name.lower()) in KEPT_HEADERS
+        }
+        return Answer(response.status, content, response.content_type, kept)
 
     @asynccontextmanager
     async def opened(
@@ -239,11 +238,6 @@ def _refuse_bare(status: int, content_type: str) -> None:
     """What a proxy or a dying server says is no answer of the service."""
     if status in BARE and "json" not in content_type:
         raise aiohttp.ClientPayloadError
-
-
-def _answer(status: int, content_type: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    kept = {KEPT_HEADERS[key]: value for name, value in headers.items() if (key := name.lower()) in KEPT_HEADERS}
-    return Answer(status, body, content_type, kept)
 
 
 def _limit_s(again: bool) -> float:

@@ -5,12 +5,20 @@ then it is closed.
 """
 
 import asyncio
+from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
 from aiohttp import ClientConnectionError, ClientPayloadError
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+KEPT_HEADERS: Final = {
+    name.lower(): name
+    for name in ("Allow", "Cache-Control", "Content-Location", "ETag", "Location", "Retry-After", "Vary")
+}
+"""What of a service's headers reaches who asked, by the name in lower case."""
+_KEPT: Final = {name.encode(): shown for name, shown in KEPT_HEADERS.items()}
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class NotConnectedError(ClientConnectionError):
@@ -22,15 +30,12 @@ class BrokenOffError(ClientConnectionError):
 
 
 class Reply(NamedTuple):
-    """``headers`` by their names in lower case; one that came twice is joined by a comma (RFC 9110, section 5.3)."""
+    """``headers``: of :data:`KEPT_HEADERS`; one that came twice is joined by a comma (RFC 9110, section 5.3)."""
 
     status: int
+    content_type: str
     headers: dict[str, str]
     body: bytes
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
 
 
 class Wire(asyncio.Protocol):
@@ -79,10 +84,15 @@ class Wire(asyncio.Protocol):
 
     def _begin(self) -> None:
         self._head_bytes = 0
-        self._headers: dict[str, str] = {}
+        self._begin_message()
         self._pieces: list[bytes] = []
-        self._in_body = self._whole = self._spoiled = False
+        self._whole = self._spoiled = False
         self._heard_at = self._loop.time()
+
+    def _begin_message(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._type = b"application/octet-stream"
+        self._framed = self._in_body = False
 
     def _watch(self) -> None:
         """Fail when the time is over; look again when something was heard meanwhile."""
@@ -100,8 +110,8 @@ class Wire(asyncio.Protocol):
     def _answer(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self.used = True
-            reply = Reply(self._parser.get_status_code(), self._headers, b"".join(self._pieces))
-            self._waiting.set_result(reply)
+            status, kind = self._parser.get_status_code(), media_type(self._type)
+            self._waiting.set_result(Reply(status, kind, self._headers, b"".join(self._pieces)))
 
     # What the transport says.
 
@@ -124,8 +134,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
-        framed = "content-length" in self._headers or "transfer-encoding" in self._headers
-        if self._in_body and not framed and error is None:
+        if self._in_body and not self._framed and error is None:
             self._answer()  # it ends where the connection ends
         else:
             self._fail(ClientPayloadError() if self._head_bytes else BrokenOffError())
@@ -139,9 +148,16 @@ class Wire(asyncio.Protocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
             raise ClientPayloadError
-        if not self._whole:
-            key, said = name.decode("latin-1").lower(), value.decode("latin-1")
-            self._headers[key] = f"{self._headers[key]}, {said}" if key in self._headers else said
+        if self._whole:
+            return
+        key = name.lower()
+        if key in _FRAMING:
+            self._framed = True
+        elif key == b"content-type":
+            self._type = value
+        elif key in _KEPT:
+            shown, said = _KEPT[key], value.decode("latin-1")
+            self._headers[shown] = f"{self._headers[shown]}, {said}" if shown in self._headers else said
 
     def on_headers_complete(self) -> None:
         self._in_body = True
@@ -154,7 +170,13 @@ class Wire(asyncio.Protocol):
         if self._whole:
             return
         if 100 <= self._parser.get_status_code() < 200:  # a word before the answer
-            self._headers, self._in_body = {}, False
+            self._begin_message()
         else:
             self._whole = True
             self._spoiled = not self._parser.should_keep_alive()
+
+
+@lru_cache(maxsize=64)
+def media_type(header: bytes) -> str:
+    """Without its parameters."""
+    return header.decode("latin-1").partition(";")[0].strip().lower()

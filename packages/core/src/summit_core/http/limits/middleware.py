@@ -5,7 +5,7 @@ The fields are those of draft-ietf-httpapi-ratelimit-headers-10: ``RateLimit-Pol
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from typing import Final, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,11 +29,11 @@ class Charge(NamedTuple):
 
 class Rules(NamedTuple):
     """``charges``: what a request is counted as; empty for what is never throttled. ``seats``: held while it is
-    answered; raises :class:`RateLimitedError`."""
+    answered, None for what needs none; raises :class:`RateLimitedError`."""
 
     limiter: Limiter
     charges: Callable[[Scope], Sequence[Charge]]
-    seats: Callable[[Scope], AbstractContextManager[None]] = lambda _: nullcontext()
+    seats: Callable[[Scope], AbstractContextManager[None] | None] = lambda _: None
 
 
 class LimitsMiddleware:
@@ -57,13 +57,18 @@ class LimitsMiddleware:
             if not verdicts[-1].admitted:
                 await self._refuse(refused(verdicts[-1]), fields(verdicts), scope, receive, send)
                 return
+        answer = _with_fields(send, fields(verdicts)) if verdicts else send
+        seats = rules.seats(scope)
+        if seats is None:
+            await self._app(scope, receive, answer)
+            return
         with ExitStack() as held:
             try:
-                held.enter_context(rules.seats(scope))
+                held.enter_context(seats)
             except RateLimitedError as error:
                 await self._refuse(error, [], scope, receive, send)
                 return
-            await self._app(scope, receive, _with_fields(send, fields(verdicts)) if verdicts else send)
+            await self._app(scope, receive, answer)
 
     async def _refuse(
         self, error: RateLimitedError, said: list[Header], scope: Scope, receive: Receive, send: Send
@@ -79,7 +84,7 @@ class LimitsMiddleware:
 
 def fields(verdicts: Sequence[Verdict]) -> list[Header]:
     """The two fields, of the limits that were asked."""
-    nearest = sorted(verdicts, key=lambda verdict: (verdict.admitted, verdict.remaining))
+    nearest = sorted(verdicts, key=lambda one: (one.admitted, one.remaining)) if len(verdicts) > 1 else verdicts
     policies, states = [], []
     for policy, _, remaining, retry_after_s, reset_s in nearest:
         policies.append(f'"{policy.name}";q={policy.quota.amount};w={policy.quota.window_s}')
