@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from itertools import permutations
 from typing import Any
 
+import asyncpg
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
@@ -40,7 +41,7 @@ def _says(path: str) -> Callable[[], Response]:
 def test_it_finds_what_the_framework_finds(path: str, method: str, order: tuple[str, ...]) -> None:
     app = app_of(order)
     scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
-    target = Dispatch(app.routes, app.router)._find(dict(scope))
+    target = Dispatch(app.router, routes=app.routes)._find(dict(scope))
     expected = next(_matches(app, scope), None)
     assert (None if target is None else target.route.path) == expected
 
@@ -67,6 +68,10 @@ def app() -> FastAPI:
     async def plain(request: Request) -> Response | None:
         if request.path_params["id"] == "7":
             raise ForbiddenError("not seven")
+        if request.path_params["id"] == "8":
+            raise asyncpg.CannotConnectNowError("starting up at db.example")
+        if request.path_params["id"] == "9":
+            raise ValueError("our own fault at db.example")
         return PlainTextResponse("plain") if request.path_params["id"].isdecimal() else None
 
     plainly(checked, plain)
@@ -87,6 +92,8 @@ def app() -> FastAPI:
     [
         ("GET", "/v1/1", 200, b"plain"),
         ("GET", "/v1/7", 403, b"not seven"),
+        ("GET", "/v1/8", 503, b"the database does not answer"),
+        ("GET", "/v1/9", 500, b"the log holds this request id"),
         ("GET", "/v1/x", 422, b"id: "),
         ("GET", "/elsewhere", 200, b"mounted"),
         ("GET", "/openapi.json", 200, b"/v1/{id}"),
@@ -97,3 +104,4 @@ async def test_what_is_plain_is_answered_so_and_all_else_as_ever(
 ) -> None:
     answer = await asgi(app, method, path)
     assert (answer.status, told in answer.body) == (status, True), answer.body
+    assert b"db.example" not in answer.body

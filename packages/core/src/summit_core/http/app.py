@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from summit_core.http import deadline, load, openapi, problems
 from summit_core.http.compression import CompressionMiddleware
 from summit_core.http.cors import cors
-from summit_core.http.dispatch import Dispatch
+from summit_core.http.dispatch import Dispatch, Found
 from summit_core.http.health import health_router
 from summit_core.http.middleware import RequestMiddleware
 from summit_core.http.routes import Route, RouteTable, templates
@@ -42,7 +42,8 @@ class ServiceApp(FastAPI):
         return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
-        self.router.middleware_stack = Dispatch(self.routes, self.router.middleware_stack)
+        self.router.middleware_stack = Found(self.router.middleware_stack)
+        self.user_middleware.append(Middleware(Dispatch, routes=self.routes))
         return RequestMiddleware(super().build_middleware_stack(), service=self.service)
 
 

@@ -14,8 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from summit_core.errors import SummitError
+from summit_core.http import problems
+from summit_core.store.pool import UNAVAILABLE
+
 Plain = Callable[[Request], Awaitable[Response | None]]
 PLAIN: Final = "plain"
+FOUND: Final = "summit.found"
 
 
 def plainly(endpoint: Callable[..., Any], plain: Plain) -> None:
@@ -32,10 +37,12 @@ class _Target(NamedTuple):
 
 
 class Dispatch:
-    """``routes`` are those of an app that is complete; ``router`` takes what is none of them."""
+    """The innermost layer but those of the framework: finds the route, and answers the plain ones. The others go on to
+    :class:`Found`, which stands where the framework would look for them. ``routes`` are those of an app that is
+    complete."""
 
-    def __init__(self, routes: Sequence[Any], router: ASGIApp) -> None:
-        self._router = router
+    def __init__(self, app: ASGIApp, *, routes: Sequence[Any]) -> None:
+        self._app = app
         self._exact: dict[tuple[str, str], _Target] = {}
         self._with_parts: dict[tuple[str, int], list[_Target]] = defaultdict(list)
         for context in iter_route_contexts(routes):
@@ -54,16 +61,20 @@ class Dispatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         target = self._find(scope) if scope["type"] == "http" and not scope.get("root_path") else None
-        if target is None:
-            await self._router(scope, receive, send)
-            return
-        scope["route"], scope["endpoint"] = target.route, target.route.endpoint
-        if target.plain is not None:
-            response = await target.plain(Request(scope, receive))
-            if response is not None:
-                await response(scope, receive, send)
-                return
-        await target.app(scope, receive, send)
+        if target is not None:
+            scope["route"], scope["endpoint"] = target.route, target.route.endpoint
+            scope[FOUND] = target.app
+            if target.plain is not None:
+                try:
+                    response = await target.plain(Request(scope, receive))
+                except SummitError as error:
+                    response = problems.of(error)
+                except UNAVAILABLE as error:
+                    response = problems.of_database(error)
+                if response is not None:
+                    await response(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
 
     def _find(self, scope: Scope) -> _Target | None:
         method, path = scope["method"], scope["path"]
@@ -77,3 +88,14 @@ class Dispatch:
                 scope["path_params"] = match.groupdict()
                 return target
         return None
+
+
+class Found:
+    """Goes to the route that :class:`Dispatch` has found; ``router`` takes what it has not."""
+
+    def __init__(self, router: ASGIApp) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = scope.pop(FOUND, self._router)
+        await app(scope, receive, send)

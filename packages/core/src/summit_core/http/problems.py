@@ -73,6 +73,13 @@ def of(error: SummitError) -> Response:
     )
 
 
+def of_database(error: Exception) -> Response:
+    """The problem document of one of the :data:`UNAVAILABLE`."""
+    log.warning("database away", error=str(error), kind=type(error).__name__)
+    detail = "the database does not answer; nothing was lost, try again"
+    return problem(503, ErrorCode.UNAVAILABLE, detail, retriable=True, retry_after_s=2)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an app as a problem document; nothing internal leaves in it."""
 
@@ -94,9 +101,7 @@ def install(app: FastAPI) -> None:
         return problem(422, ErrorCode.INVALID_FIELD, f"{field}: {first['msg']}", field=field)
 
     async def _database(_: Request, error: Exception) -> Response:
-        log.warning("database away", error=str(error), kind=type(error).__name__)
-        detail = "the database does not answer; nothing was lost, try again"
-        return problem(503, ErrorCode.UNAVAILABLE, detail, retriable=True, retry_after_s=2)
+        return of_database(error)
 
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, _database)
