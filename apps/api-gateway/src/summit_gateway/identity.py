@@ -54,8 +54,9 @@ class Identity:
 
     async def of(self, connection: HTTPConnection) -> Caller | None:
         """The caller, or None without a credential; raises :class:`UnauthenticatedError` for a wrong one."""
-        if "authorization" in connection.headers:
-            token = bearer(connection.headers)
+        said = next((value for name, value in connection.scope["headers"] if name == b"authorization"), None)
+        if said is not None:
+            token = bearer(said.decode("latin-1"))
             if token is None:
                 raise UnauthenticatedError(MISSING)
             return await self._by_token(token)

@@ -28,18 +28,31 @@ class AuditMiddleware:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             self._denied_stream(scope)
-        elif scope["type"] == "http":
-            await self._request(scope, receive, send)
-        else:
+        elif scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif scope["method"] in SAFE_METHODS:
+            await self._app(scope, receive, self._looking(scope, receive, send))
+        else:
+            await self._request(scope, receive, send)
+
+    def _looking(self, scope: Scope, receive: Receive, send: Send) -> Send:
+        """Of a safe method: only what is denied is of interest."""
+
+        async def look(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in {401, 403}:
+                action = Action(scope, receive, self._services)
+                if action.name != NOT_SIGNED_IN:
+                    self._services.trail.repeated(action.outcome(message["status"], b"", None))
+            await send(message)
+
+        return look
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         action = Action(scope, receive, self._services)
         scope.setdefault("state", {})[ACTION] = action
         answer = _Answer(action, self._services.trail, scope, send)
-        safe = scope["method"] in SAFE_METHODS
         try:
-            await self._app(scope, receive if safe else action.receive, answer.look if safe else answer.send)
+            await self._app(scope, action.receive, answer.send)
         finally:
             if action.intended and not answer.recorded:  # it failed, or the caller went: nobody was told anything
                 self._services.trail.later(action.record("failed"))
@@ -59,13 +72,6 @@ class _Answer:
         self._start: Message | None = None
         self._replaced = False
         self.recorded = False
-
-    async def look(self, message: Message) -> None:
-        """Of a safe method: only what is denied is of interest."""
-        denied = message["type"] == "http.response.start" and message["status"] in {401, 403}
-        if denied and self._action.name != NOT_SIGNED_IN:
-            self._trail.repeated(self._action.outcome(message["status"], b"", None))
-        await self._send(message)
 
     async def send(self, message: Message) -> None:
         """The beginning waits for the first piece of the body, because that says the code, and for the record."""

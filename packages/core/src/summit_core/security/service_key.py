@@ -28,16 +28,16 @@ class ServiceKey:
 Key = ServiceKey | str
 
 
-def bearer(headers: Mapping[str, str]) -> str | None:
+def bearer(authorization: str) -> str | None:
     """The token of ``Authorization: Bearer …``, or None."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
+    scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def caller(headers: Mapping[str, str], key: Key) -> Principal:
     """Who a service-to-service request acts for, and this task from now on. Raises :class:`UnauthenticatedError`
     without the right key."""
-    token = bearer(headers)
+    token = bearer(headers.get("authorization", ""))
     known = ServiceKey(key) if isinstance(key, str) else key
     if token is None or not known.opens(token):
         raise UnauthenticatedError("this door is for services; call the gateway instead")

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
 
 from aiohttp import ClientConnectionResetError, ClientSession
@@ -39,12 +40,17 @@ class Lean:
         self._rest = f" HTTP/1.1\r\nHost: {self._url.host_port_subcomponent}\r\nAccept-Encoding: identity\r\n"
         self._idle: deque[Wire] = deque()
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """To ask for the running one costs a system call each time."""
+        return asyncio.get_running_loop()
+
     async def get(self, target: str, headers: Mapping[str, str], *, total_s: float, silence_s: float) -> Reply:
         """Raises ``TimeoutError``, and an :class:`aiohttp.ClientError`: a :class:`NotConnectedError` where nothing was
         sent."""
         said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{self._start}{target}{self._rest}{said}\r\n".encode("ascii")
-        until = asyncio.get_running_loop().time() + total_s
+        until = self._loop.time() + total_s
         kept = self._kept()
         if kept is not None:
             try:
@@ -59,7 +65,7 @@ class Lean:
         if not wire.is_free:
             return reply
         if len(self._idle) < KEPT and not self._session.closed:
-            wire.free_since = asyncio.get_running_loop().time()
+            wire.free_since = self._loop.time()
             self._idle.append(wire)
         else:
             wire.close()
@@ -67,7 +73,7 @@ class Lean:
 
     def _kept(self) -> Wire | None:
         """The one that was used last. What has been idle for long, the service may be closing just now."""
-        oldest = asyncio.get_running_loop().time() - KEPT_S
+        oldest = self._loop.time() - KEPT_S
         while self._idle and (self._idle[0].free_since < oldest or not self._idle[0].is_free):
             self._idle.popleft().close()
         while self._idle:
@@ -79,7 +85,7 @@ class Lean:
     async def _connect(self, until: float) -> Wire:
         if self._session.closed:
             raise ClientConnectionResetError("the session is closed")
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         context = self._pool.context if self._url.scheme == "https" else None
         patience_s = min(CONNECT_S, until - loop.time())
         try:

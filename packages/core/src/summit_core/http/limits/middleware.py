@@ -6,6 +6,7 @@ The fields are those of draft-ietf-httpapi-ratelimit-headers-10: ``RateLimit-Pol
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,13 +86,21 @@ class LimitsMiddleware:
 def fields(verdicts: Sequence[Verdict]) -> list[Header]:
     """The two fields, of the limits that were asked."""
     nearest = sorted(verdicts, key=lambda one: (one.admitted, one.remaining)) if len(verdicts) > 1 else verdicts
-    policies, states = [], []
-    for policy, _, remaining, retry_after_s, reset_s in nearest:
-        policies.append(f'"{policy.name}";q={policy.quota.amount};w={policy.quota.window_s}')
-        states.append(f'"{policy.name}";r={remaining};t={whole_seconds(retry_after_s or reset_s)}')
     if not nearest:
         return []
-    return [(b"ratelimit-policy", ", ".join(policies).encode()), (b"ratelimit", ", ".join(states).encode())]
+    policies = ", ".join([_stated(policy) for policy, *_ in nearest])
+    states = ", ".join(
+        [
+            f'"{policy.name}";r={remaining};t={whole_seconds(retry_after_s or reset_s)}'
+            for policy, _, remaining, retry_after_s, reset_s in nearest
+        ]
+    )
+    return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", states.encode())]
+
+
+@lru_cache(maxsize=128)
+def _stated(policy: Policy) -> str:
+    return f'"{policy.name}";q={policy.quota.amount};w={policy.quota.window_s}'
 
 
 def _with_fields(send: Send, said: list[Header]) -> Send:
