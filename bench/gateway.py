@@ -4,7 +4,7 @@ Passed on: a GET through the gateway (processor time of gateway and service) bes
 itself, in alternating rounds of one run. List: 200 entities from the live picture, whole and packed, while nothing
 changes and while entities move; requests for each second of the gateway's processor, which is what one core can do.
 
-    python bench/gateway.py [--rounds 8] [--requests 240]
+    python bench/gateway.py [--rounds 16] [--requests 1000]
 """
 
 import argparse
@@ -163,8 +163,8 @@ async def measure(bench: Bench) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--requests", type=int, default=240, help="of a round")
+    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--requests", type=int, default=1000, help="of a round")
     asked = parser.parse_args()
     facts = machine()
     os.environ["SUMMIT_LIMITS"] = UNLIMITED

@@ -92,7 +92,8 @@ def sessions_router(services: Services) -> APIRouter:
     @router.delete("/v1/session", summary="Sign out", **described(None, 204))
     async def sign_out(request: Request) -> Response:
         sent: dict[str, Any] = request.cookies
-        await services.sessions.end_of(bearer(request.headers.get("authorization", "")) or sent.get(ACCESS_COOKIE), sent.get(REFRESH_COOKIE))
+        token = bearer(request.headers.get("authorization", "")) or sent.get(ACCESS_COOKIE)
+        await services.sessions.end_of(token, sent.get(REFRESH_COOKIE))
         response = Response(status_code=204)
         take_back(request, response)
         return response
