@@ -33,7 +33,7 @@ BYTES_A_MESSAGE: Final = 900_000
 OBSERVATIONS_A_TRANSACTION: Final = 10_000
 GATHER_S: Final = 0.03
 """A transaction costs as much as some hundred observations, so a few wait a moment for more."""
-PACE_S: Final = 0.002
+PACE_S: Final = 0.001
 """Two or three single messages of a thousand devices cost little more than one, all the way to the console."""
 SUBJECTS_A_BATCH: Final = 16
 A_FEW: Final = 32
