@@ -1,183 +1,152 @@
-"""The door: what is refused, with which code and field; and that everything accepted survives a round trip."""
+"""One connection to a service: however its bytes are cut the answer is the same; what is no clean end closes it."""
 
-import json
-from datetime import UTC, datetime
+import asyncio
+from itertools import pairwise
 from typing import Any
 
-import msgspec
 import pytest
+from aiohttp import ClientPayloadError
 from hypothesis import given
 from hypothesis import strategies as st
-from summit_core import wire
-from summit_core.errors import ErrorCode, InputError
+from summit_core.http.client.wire import MAX_HEAD_BYTES, BrokenOffError, Reply, Wire
 
-IDENTIFIER = "018f0000-0000-7000-8000-000000000001"
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-BEARING: dict[str, Any] = {
-    "kind": "bearing",
-    "source": "cam-1",
-    "observed_at": "2026-06-01T11:59:58Z",
-    "lat": 39.8,
-    "lon": -121.4,
-    "azimuth_deg": 47.0,
-    "sigma_deg": 1.0,
+JSON = b"Content-Type: Application/JSON; charset=utf-8\r\n"
+ANSWERS = {
+    b"HTTP/1.1 200 OK\r\n" + JSON + b'ETag: "7"\r\nX-Other: a\r\nContent-Length: 2\r\n\r\n{}': Reply(
+        200, "application/json", {"ETag": '"7"'}, b"{}"
+    ),
+    b"HTTP/1.1 409 Conflict\r\n"
+    + JSON
+    + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n4\r\n    \r\n1\r\n}\r\n0\r\n\r\n": (
+        Reply(409, "application/json", {}, b"{    }")
+    ),
+    b"HTTP/1.1 103 Early Hints\r\nVary: x\r\n\r\nHTTP/1.1 200 OK\r\nvary: a\r\nVARY: b\r\nContent-Length: 0\r\n\r\n": (
+        Reply(200, "application/octet-stream", {"Vary": "a, b"}, b"")
+    ),
+    b"HTTP/1.1 304 Not Modified\r\nCache-Control: no-store\r\n\r\n": (
+        Reply(304, "application/octet-stream", {"Cache-Control": "no-store"}, b"")
+    ),
 }
 
 
-def refused(data: bytes, **options: Any) -> InputError:
-    with pytest.raises(InputError) as caught:
-        wire.decode_observation(data, now=NOW, **options)
-    return caught.value
+class Line(asyncio.Transport):
+    """What was written, and whether it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
 
 
-def changed(**fields: Any) -> bytes:
-    return json.dumps(BEARING | fields).encode()
+def joined() -> tuple[Wire, Line]:
+    wire, line = Wire(), Line()
+    wire.connection_made(line)
+    return wire, line
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "field"),
-    [
-        (b"", ErrorCode.EMPTY, None),
-        (b"  \n", ErrorCode.EMPTY, None),
-        (b"\xff\xfe\x00", ErrorCode.INVALID_UTF8, None),
-        (b'{"kind":', ErrorCode.MALFORMED_JSON, None),
-        (b"[1]", ErrorCode.INVALID_FIELD, None),
-        (b'{"kind":"report","x":' + b"[" * 60_000 + b"]" * 60_000 + b"}", ErrorCode.MALFORMED_JSON, None),
-        (changed(kind="banana"), ErrorCode.UNKNOWN_KIND, "kind"),
-        (changed(lat=90.5), ErrorCode.INVALID_FIELD, "lat"),
-        (changed(lon=-180.1), ErrorCode.INVALID_FIELD, "lon"),
-        (changed(lat=float("nan")), ErrorCode.NOT_FINITE, "lat"),
-        (changed(azimuth_deg=float("inf")), ErrorCode.NOT_FINITE, "azimuth_deg"),
-        (changed(sigma_deg=0.0), ErrorCode.INVALID_FIELD, "sigma_deg"),
-        (changed(confidence=500), ErrorCode.INVALID_FIELD, "confidence"),
-        (changed(observed_at="2099-01-01T00:00:00Z"), ErrorCode.OUT_OF_TIME_WINDOW, "observed_at"),
-        (changed(observed_at="1970-01-01T00:00:00Z"), ErrorCode.OUT_OF_TIME_WINDOW, "observed_at"),
-        (changed(observed_at="2026-06-01T11:59:58"), ErrorCode.INVALID_FIELD, "observed_at"),
-        (changed(observed_at="yesterday"), ErrorCode.INVALID_FIELD, "observed_at"),
-        (changed(source="a.b"), ErrorCode.INVALID_FIELD, "source"),
-        (changed(source="*"), ErrorCode.INVALID_FIELD, "source"),
-        (changed(id="7"), ErrorCode.INVALID_FIELD, "id"),
-        (changed(label="x" * 300), ErrorCode.INVALID_FIELD, "label"),
-        (changed(**{"class": "<script>"}), ErrorCode.INVALID_FIELD, "class"),
-        (changed(label="x" * (wire.MAX_MESSAGE_BYTES + 1)), ErrorCode.TOO_LARGE, None),
-    ],
-)
-def test_bad_input_is_refused_with_its_code_and_field(data: bytes, code: ErrorCode, field: str | None) -> None:
-    error = refused(data)
-    assert (error.code, error.field) == (code, field)
-    assert error.detail
+async def exchange(wire: Wire, pieces: list[bytes]) -> Reply:
+    loop = asyncio.get_running_loop()
+    asking = loop.create_task(wire.ask(b"GET", until=loop.time() + 5, silence_s=5))
+    await asyncio.sleep(0)
+    for piece in pieces:
+        wire.data_received(piece)
+    return await asking
 
 
-@pytest.mark.parametrize("missing", ["source", "observed_at", "lat", "sigma_deg"])
-def test_a_missing_field_is_named(missing: str) -> None:
-    assert refused(json.dumps({k: v for k, v in BEARING.items() if k != missing}).encode()).field == missing
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    at = sorted({place % len(data) for place in places} | {0, len(data)})
+    return [data[begin:end] for begin, end in pairwise(at)]
 
 
-def test_a_topic_may_give_the_kind_but_not_be_contradicted() -> None:
-    without = json.dumps({k: v for k, v in BEARING.items() if k != "kind"}).encode()
-    assert wire.decode_observation(without, now=NOW, kind="bearing").source == "cam-1"
-    assert refused(changed(), kind="position").field == "kind"
-    assert refused(changed(), source="cam-2").code == ErrorCode.SOURCE_MISMATCH
+@given(answers=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=4), places=st.lists(st.integers(0, 999)))
+def test_however_the_bytes_are_cut_the_answers_are_the_same(answers: list[bytes], places: list[int]) -> None:
+    async def one_after_the_other() -> None:
+        wire, line = joined()
+        for answer in answers:
+            assert await exchange(wire, cut(answer, places)) == ANSWERS[answer]
+            assert wire.is_free
+        assert (len(line.written), line.closed) == (len(answers), False)
+
+    asyncio.run(one_after_the_other())
 
 
-@pytest.mark.parametrize("cov", [[[1, 2], [3, 1]], [[-1, 0], [0, 1]], [[1, 2], [2, 1]], [[0, 0], [0, 0]]])
-def test_what_is_no_covariance_is_refused(cov: list[list[float]]) -> None:
-    position = {"kind": "position", "source": "r", "observed_at": BEARING["observed_at"], "lat": 1, "lon": 2}
-    assert refused(json.dumps(position | {"cov_m2": cov}).encode()).field == "cov_m2"
+@given(answer=st.sampled_from(sorted(ANSWERS)), places=st.lists(st.integers(0, 999)), more=st.binary(min_size=1))
+def test_what_follows_an_answer_unasked_closes_the_connection(answer: bytes, places: list[int], more: bytes) -> None:
+    async def one() -> None:
+        wire, line = joined()
+        assert await exchange(wire, [*cut(answer, places), more]) == ANSWERS[answer]
+        assert (wire.is_free, line.closed) == (False, True)
+
+    async def in_one_piece() -> None:
+        wire, line = joined()
+        reply = await exchange(wire, [answer + b"HTTP/1.1 200 OK\r\nETag: stolen\r\nContent-Length: 1\r\n\r\nx"])
+        assert reply == ANSWERS[answer]
+        assert (wire.is_free, line.closed) == (False, True)
+
+    asyncio.run(one())
+    asyncio.run(in_one_piece())
 
 
-def test_a_resend_without_an_id_gets_the_same_id_and_another_message_another() -> None:
-    first, again = (wire.decode_observation(changed(), now=NOW) for _ in range(2))
-    assert first.id == again.id
-    assert wire.decode_observation(changed(azimuth_deg=48.0), now=NOW).id != first.id
+@given(answer=st.sampled_from([one for one in sorted(ANSWERS) if b"304" not in one]), place=st.integers(0, 999))
+def test_an_answer_that_ends_early_is_none(answer: bytes, place: int) -> None:
+    async def broken() -> None:
+        wire, _ = joined()
+        loop = asyncio.get_running_loop()
+        asking = loop.create_task(wire.ask(b"GET", until=loop.time() + 5, silence_s=5))
+        await asyncio.sleep(0)
+        wire.data_received(answer[: place % len(answer)])
+        wire.connection_lost(None)
+        with pytest.raises((BrokenOffError, ClientPayloadError)):
+            await asking
+        assert not wire.is_free
+
+    asyncio.run(broken())
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "nan", "inf", "1e999", "-1e999", "1e400"])
-@pytest.mark.parametrize("value", ["%s", "[[%s,0],[0,1]]"])
-def test_the_parser_of_json_lets_no_number_pass_that_is_not_finite(number: str, value: str) -> None:
-    """So nobody looks at each number afterwards; in MessagePack they can be, and there we do."""
-    with pytest.raises(msgspec.DecodeError):
-        msgspec.json.decode((value % number).encode())
-    with pytest.raises(msgspec.DecodeError):
-        msgspec.json.decode((value % number).encode(), type=float | list[list[float]])
+async def test_a_body_without_a_length_ends_with_the_connection() -> None:
+    wire, _ = joined()
+    loop = asyncio.get_running_loop()
+    asking = loop.create_task(wire.ask(b"GET", until=loop.time() + 5, silence_s=5))
+    await asyncio.sleep(0)
+    wire.data_received(b"HTTP/1.1 200 OK\r\n\r\nab")
+    wire.data_received(b"c")
+    wire.connection_lost(None)
+    assert (await asking).body == b"abc"
+    assert not wire.is_free
 
 
-def msgpack(**fields: Any) -> bytes:
-    return msgspec.msgpack.encode(BEARING | fields)
+async def test_a_head_without_end_is_no_answer() -> None:
+    wire, line = joined()
+    endless = b"HTTP/1.1 200 OK\r\nX-Pad: " + b"x" * MAX_HEAD_BYTES
+    with pytest.raises(ClientPayloadError):
+        await exchange(wire, [endless])
+    assert line.closed
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "field"),
-    [
-        (b"", ErrorCode.EMPTY, None),
-        (b"\xc1", ErrorCode.MALFORMED_JSON, None),
-        (msgpack(label="ZZ").replace(b"ZZ", b"\xff\xfe"), ErrorCode.INVALID_UTF8, None),
-        (b"\x82\xa4kind\xa6report\xa1x" + b"\x91" * 100_000 + b"\xc0", ErrorCode.MALFORMED_JSON, None),
-        (
-            b"\x82\xa3lat\xcb\x7f\xf0" + b"\x00" * 6 + b"\xa1x" + b"\x91" * 100_000 + b"\xc0",
-            ErrorCode.MALFORMED_JSON,
-            None,
-        ),
-        (msgpack(kind="banana"), ErrorCode.UNKNOWN_KIND, "kind"),
-        (msgpack(azimuth_deg=float("nan")), ErrorCode.NOT_FINITE, "azimuth_deg"),
-        (msgpack(kind="measurement", quantity="q", unit="m", value=float("-inf")), ErrorCode.NOT_FINITE, "value"),
-        (msgpack(kind="position", cov_m2=[[float("nan"), 0], [0, 1]]), ErrorCode.NOT_FINITE, "cov_m2"),
-        (msgpack(lat=90.5, label="\ucb7f\xf0"), ErrorCode.INVALID_FIELD, "lat"),
-        (msgpack(observed_at=datetime(2099, 1, 1, tzinfo=UTC)), ErrorCode.OUT_OF_TIME_WINDOW, "observed_at"),
-        (msgpack(label="x" * (wire.MAX_MESSAGE_BYTES + 1)), ErrorCode.TOO_LARGE, None),
-    ],
-)
-def test_bad_messagepack_is_refused_with_its_code_and_field(data: bytes, code: ErrorCode, field: str | None) -> None:
-    error = refused(data, media="msgpack")
-    assert (error.code, error.field) == (code, field)
+async def test_silence_ends_it_and_each_word_gives_more_time() -> None:
+    wire, line = joined()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    asking = loop.create_task(wire.ask(b"GET", until=began + 5, silence_s=0.1))
+    await asyncio.sleep(0)
+    loop.call_later(0.08, wire.data_received, b"HTTP/1.1 200 OK\r\n")
+    with pytest.raises(TimeoutError):
+        await asking
+    assert 0.15 < loop.time() - began < 3
+    assert line.closed
 
 
-def test_messagepack_and_json_are_the_same_observation() -> None:
-    packed = msgpack(id=IDENTIFIER, observed_at=datetime(2026, 6, 1, 11, 59, 58, tzinfo=UTC), label="\ucb7f")
-    plain = wire.decode_observation(changed(id=IDENTIFIER, label="\ucb7f"), now=NOW)
-    assert wire.decode_observation(packed, now=NOW, media="msgpack") == plain
-    assert wire.decode_observations(b"\x91" + packed, now=NOW) == [plain]
-
-
-def test_one_number_that_is_not_finite_does_not_cost_the_items_around_it() -> None:
-    good, bad = changed(), changed(lat=float("nan"))
-    first, second, third = wire.split(b"[" + good + b"," + bad + b", 3]")
-    assert wire.decode_observation(first, now=NOW).source == "cam-1"
-    assert refused(second).code == ErrorCode.NOT_FINITE
-    assert third == b"3"
-    with pytest.raises(InputError):
-        wire.split(b"[" + bad)
-
-
-@given(st.binary(max_size=400))
-def test_any_bytes_of_messagepack_are_accepted_or_refused_never_worse(data: bytes) -> None:
-    try:
-        wire.decode_observation(data, now=NOW, media="msgpack")
-        for item in wire.split(data, "msgpack"):
-            wire.decode_observation(item, now=NOW, media="msgpack")
-    except InputError as error:
-        assert error.detail
-
-
-@given(st.binary(max_size=400))
-def test_any_bytes_are_accepted_or_refused_never_worse(data: bytes) -> None:
-    try:
-        wire.decode_observation(data, now=NOW)
-    except InputError as error:
-        assert error.detail
-
-
-@given(
-    lat=st.floats(-90, 90),
-    lon=st.floats(-180, 180),
-    azimuth=st.floats(0, 360),
-    sigma=st.floats(0.01, 90),
-    label=st.text(max_size=50).filter(lambda text: text.isprintable()),
-)
-def test_accepted_observations_survive_json_and_batches(
-    lat: float, lon: float, azimuth: float, sigma: float, label: str
-) -> None:
-    data = changed(lat=lat, lon=lon, azimuth_deg=azimuth, sigma_deg=sigma, label=label)
-    observation = wire.decode_observation(data, now=NOW)
-    assert wire.decode_observation(wire.encode(observation), now=NOW) == observation
-    assert wire.decode_batch(wire.encode_batch([observation])) == [observation]
+async def test_who_calls_off_closes_it() -> None:
+    wire, line = joined()
+    loop = asyncio.get_running_loop()
+    asking = loop.create_task(wire.ask(b"GET", until=loop.time() + 5, silence_s=5))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert (line.closed, wire.is_free) == (True, False)

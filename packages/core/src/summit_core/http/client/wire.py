@@ -83,7 +83,7 @@ class Wire(asyncio.Protocol):
             self._transport = None
 
     def _begin(self) -> None:
-        self._head_bytes = 0
+        self._heard_bytes = 0
         self._begin_message()
         self._pieces: list[bytes] = []
         self._whole = self._spoiled = False
@@ -93,6 +93,7 @@ class Wire(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._type = b"application/octet-stream"
         self._framed = self._in_body = False
+        self._status = 0
 
     def _watch(self) -> None:
         """Fail when the time is over; look again when something was heard meanwhile."""
@@ -110,8 +111,8 @@ class Wire(asyncio.Protocol):
     def _answer(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self.used = True
-            status, kind = self._parser.get_status_code(), media_type(self._type)
-            self._waiting.set_result(Reply(status, kind, self._headers, b"".join(self._pieces)))
+            reply = Reply(self._status, media_type(self._type), self._headers, b"".join(self._pieces))
+            self._waiting.set_result(reply)
 
     # What the transport says.
 
@@ -123,9 +124,12 @@ class Wire(asyncio.Protocol):
             self.close()  # nobody asked
             return
         self._heard_at = self._loop.time()
+        self._heard_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
+            self._spoiled = True
+        if self._heard_bytes > MAX_HEAD_BYTES and not self._in_body:
             self._spoiled = True
         if self._whole:
             self._answer()
@@ -137,7 +141,7 @@ class Wire(asyncio.Protocol):
         if self._in_body and not self._framed and error is None:
             self._answer()  # it ends where the connection ends
         else:
-            self._fail(ClientPayloadError() if self._head_bytes else BrokenOffError())
+            self._fail(ClientPayloadError() if self._heard_bytes else BrokenOffError())
 
     # What the parser says.
 
@@ -145,9 +149,6 @@ class Wire(asyncio.Protocol):
         self._spoiled = self._spoiled or self._whole
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise ClientPayloadError
         if self._whole:
             return
         key = name.lower()
@@ -160,7 +161,8 @@ class Wire(asyncio.Protocol):
             self._headers[shown] = f"{self._headers[shown]}, {said}" if shown in self._headers else said
 
     def on_headers_complete(self) -> None:
-        self._in_body = True
+        if not self._whole:
+            self._in_body, self._status = True, self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
         if not self._whole:
@@ -169,7 +171,7 @@ class Wire(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._whole:
             return
-        if 100 <= self._parser.get_status_code() < 200:  # a word before the answer
+        if 100 <= self._status < 200:  # a word before the answer
             self._begin_message()
         else:
             self._whole = True
