@@ -101,22 +101,35 @@ async def test_the_scenario_ends_the_same_when_each_service_is_killed_in_turn(
         assert tasks[0]["asset"] == "drone-1"
 
 
-@pytest.mark.timeout(240)
-def test_the_console_in_a_browser(launch: Callable[..., Any], tmp_path: Path) -> None:
-    """The Live page of the running scenario, driven by a script that asserts for itself (apps/console/tests)."""
+def in_a_browser(script: str, system: Any, url: str, pictures: Path) -> None:
+    """Run a script of apps/console/tests that asserts for itself."""
     console = Path(__file__).resolve().parents[2] / "apps" / "console"
     if not (console / "out" / "index.html").exists():
         pytest.skip("the console is not built; run `make setup`")
-    system = launch("--scenario", "ridge-fire", "--speed", "4")
     environment = os.environ | {
-        "SUMMIT_CONSOLE_URL": system.endpoints["gateway"],
+        "SUMMIT_CONSOLE_URL": url,
         "SUMMIT_ADMIN_KEY": system.key,
-        "SUMMIT_SCREENSHOTS": os.environ.get("SUMMIT_SCREENSHOTS", str(tmp_path)),
+        "SUMMIT_SCREENSHOTS": os.environ.get("SUMMIT_SCREENSHOTS", str(pictures)),
     }
     run = subprocess.run(
-        ["node", "tests/live.browser.mjs"], cwd=console, env=environment, capture_output=True, text=True, timeout=200
+        ["node", f"tests/{script}"], cwd=console, env=environment, capture_output=True, text=True, timeout=200
     )
     if run.stdout.startswith("SKIPPED"):
         pytest.skip(run.stdout.strip())
     print(run.stdout)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.timeout(240)
+def test_the_console_in_a_browser(launch: Callable[..., Any], tmp_path: Path) -> None:
+    """The Live page of the running scenario."""
+    system = launch("--scenario", "ridge-fire", "--speed", "4")
+    in_a_browser("live.browser.mjs", system, system.endpoints["gateway"], tmp_path)
+
+
+@pytest.mark.timeout(240)
+def test_passkeys_in_a_browser(launch: Callable[..., Any], tmp_path: Path) -> None:
+    """Browsers give passkeys to names, never to addresses."""
+    system = launch("--scenario", "none")
+    port = system.endpoints["gateway"].rpartition(":")[2]
+    in_a_browser("passkey.browser.mjs", system, f"http://localhost:{port}", tmp_path)

@@ -1,7 +1,6 @@
 import { cleanup, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
-import { createRef } from "react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { LoginForm } from "@/features/login/login-form";
 import { AccountDialog } from "@/features/shell/account-dialog";
@@ -85,11 +84,11 @@ it("is not offered at another address", async () => {
 
 it("adds and removes one's own", async () => {
   const user = userEvent.setup();
-  const dialog = createRef<HTMLDialogElement>();
-  render(<AccountDialog ref={dialog} />);
-  dialog.current?.setAttribute("open", "");
-  const opened = Object.assign(new Event("toggle"), { newState: "open" });
-  dialog.current?.dispatchEvent(opened);
+  HTMLDialogElement.prototype.showModal = function () {
+    this.setAttribute("open", "");
+  };
+  render(<AccountDialog />);
+  await user.click(screen.getByRole("button", { name: "My passkeys" }));
   await user.type(await screen.findByLabelText("Name of this device"), "laptop{Enter}");
   const response = { clientDataJSON: "AQ", attestationObject: "Ag" };
   const credential = { id: "AQI", rawId: "AQI", type: "public-key", response };

@@ -1,7 +1,6 @@
 "use client";
 
-import { Flame, KeyRound, LogOut } from "lucide-react";
-import { useRef } from "react";
+import { Flame, LogOut } from "lucide-react";
 import { AccountDialog } from "@/features/shell/account-dialog";
 import { SEVERITY } from "@/kit/severity";
 import { api } from "@/lib/api";
@@ -119,7 +118,6 @@ function Clock() {
 }
 
 function Who() {
-  const account = useRef<HTMLDialogElement>(null);
   const principal = useUi((ui) => ui.principal);
   const leave = async (): Promise<void> => {
     await api.signOut().catch(() => undefined);
@@ -133,16 +131,7 @@ function Who() {
           <span className="text-sm text-ink-3">{principal.role}</span>
         </span>
       )}
-      <button
-        type="button"
-        aria-label="My passkeys"
-        title="My passkeys"
-        onClick={() => account.current?.showModal()}
-        className="grid size-7 place-items-center rounded-sm text-ink-2 hover:bg-overlay hover:text-ink"
-      >
-        <KeyRound size={15} aria-hidden />
-      </button>
-      <AccountDialog ref={account} />
+      <AccountDialog />
       <button
         type="button"
         aria-label="Sign out"
