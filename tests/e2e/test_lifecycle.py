@@ -101,8 +101,8 @@ async def test_the_scenario_ends_the_same_when_each_service_is_killed_in_turn(
         assert tasks[0]["asset"] == "drone-1"
 
 
-def in_a_browser(script: str, system: Any, url: str, pictures: Path) -> None:
-    """Run a script of apps/console/tests that asserts for itself."""
+def in_a_browser(script: str, system: Any, url: str, pictures: Path) -> Any:
+    """What a script of apps/console/tests found; it fails by itself as well."""
     console = Path(__file__).resolve().parents[2] / "apps" / "console"
     if not (console / "out" / "index.html").exists():
         pytest.skip("the console is not built; run `make setup`")
@@ -118,13 +118,16 @@ def in_a_browser(script: str, system: Any, url: str, pictures: Path) -> None:
         pytest.skip(run.stdout.strip())
     print(run.stdout)
     assert run.returncode == 0, run.stdout + run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 @pytest.mark.timeout(240)
 def test_the_console_in_a_browser(launch: Callable[..., Any], tmp_path: Path) -> None:
     """The Live page of the running scenario."""
     system = launch("--scenario", "ridge-fire", "--speed", "4")
-    in_a_browser("live.browser.mjs", system, system.endpoints["gateway"], tmp_path)
+    found = in_a_browser("live.browser.mjs", system, system.endpoints["gateway"], tmp_path)
+    assert (found["passed"], found["failures"]) == (True, [])
+    assert found["moved_m"] > 50, "the drone that was sent flies"
 
 
 @pytest.mark.timeout(240)
@@ -132,4 +135,7 @@ def test_passkeys_in_a_browser(launch: Callable[..., Any], tmp_path: Path) -> No
     """Browsers give passkeys to names, never to addresses."""
     system = launch("--scenario", "none")
     port = system.endpoints["gateway"].rpartition(":")[2]
-    in_a_browser("passkey.browser.mjs", system, f"http://localhost:{port}", tmp_path)
+    found = in_a_browser("passkey.browser.mjs", system, f"http://localhost:{port}", tmp_path)
+    assert (found["passed"], found["failures"]) == (True, [])
+    assert found["sign_count"] > 0, "the device was asked"
+    assert "401" in found["refused"], "a passkey that was taken away signs nobody in"

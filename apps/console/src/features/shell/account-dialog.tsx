@@ -3,6 +3,7 @@
 import { KeyRound } from "lucide-react";
 import { type FormEvent, useRef, useState } from "react";
 import { Button } from "@/kit/button";
+import { IconButton } from "@/kit/icon-button";
 import { ProblemNotice } from "@/kit/notice";
 import { api, asProblem, type Passkey, type Problem } from "@/lib/api";
 import { addPasskey, passkeysOffered } from "@/lib/passkey";
@@ -38,15 +39,7 @@ export function AccountDialog() {
 
   return (
     <>
-      <button
-        type="button"
-        aria-label="My passkeys"
-        title="My passkeys"
-        onClick={open}
-        className="grid size-7 place-items-center rounded-sm text-ink-2 hover:bg-overlay hover:text-ink"
-      >
-        <KeyRound size={15} aria-hidden />
-      </button>
+      <IconButton icon={KeyRound} name="My passkeys" onClick={open} />
       <dialog
         ref={dialog}
         aria-labelledby="account-title"

@@ -2,6 +2,7 @@
 
 import { Flame, LogOut } from "lucide-react";
 import { AccountDialog } from "@/features/shell/account-dialog";
+import { IconButton } from "@/kit/icon-button";
 import { SEVERITY } from "@/kit/severity";
 import { api } from "@/lib/api";
 import { age, capital, clockZ, words } from "@/lib/format";
@@ -132,15 +133,7 @@ function Who() {
         </span>
       )}
       <AccountDialog />
-      <button
-        type="button"
-        aria-label="Sign out"
-        title="Sign out"
-        onClick={leave}
-        className="grid size-7 place-items-center rounded-sm text-ink-2 hover:bg-overlay hover:text-ink"
-      >
-        <LogOut size={15} aria-hidden />
-      </button>
+      <IconButton icon={LogOut} name="Sign out" onClick={leave} />
     </div>
   );
 }
