@@ -106,9 +106,8 @@ async def serving(settings: ServiceSettings, app: Any = _hello, port: int | None
         async with asyncio.timeout(BOUND_S):
             while True:
                 with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    break
+                    async with connected(port):
+                        break
                 await asyncio.sleep(0.02)
         yield f"https://127.0.0.1:{port}/"
     finally:
@@ -151,17 +150,27 @@ def listeners(pid: int) -> list[int]:
     return sorted({one.laddr.port for one in found if one.status == psutil.CONN_LISTEN})
 
 
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that is gone afterwards: aborted, as a goodbye by TLS waits for an answer that may not come."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
 async def spoken_in_plain(port: int) -> str | None:
     """The protocol that a listener speaks without TLS."""
     for protocol, (said, answered) in PLAIN.items():
         heard = b""
         with contextlib.suppress(OSError, TimeoutError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(said)
-            async with asyncio.timeout(0.7):
+            async with connected(port) as (reader, writer), asyncio.timeout(0.7):
+                writer.write(said)
                 while answered not in heard and (more := await reader.read(4096)):
                     heard += more
-        writer.close()
         if answered in heard:
             return protocol
     return None

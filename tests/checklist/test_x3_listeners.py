@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import aiohttp
 import pytest
-from checklist_transport import Broker, listeners, serving, settings_of, shows, spoken_in_plain
+from checklist_transport import Broker, connected, listeners, serving, settings_of, shows, spoken_in_plain
 from summit_cli.certs.authority import Authority
 from summit_cli.embedded.ports import choose
 from summit_cli.embedded.tls import Tls
@@ -24,13 +24,11 @@ STARTS_WITHIN_S = 60.0
 async def version_agreed(port: int, context: ssl.SSLContext, *, greets: bool) -> str | None:
     """The version of TLS, or None where the listener refuses. ``greets``: NATS says hello before it encrypts."""
     with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-        async with asyncio.timeout(2.0):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(2.0), connected(port) as (reader, writer):
             if greets:
                 await reader.readuntil(b"\r\n")
             await writer.start_tls(context, server_hostname="127.0.0.1")
             agreed: ssl.SSLObject = writer.get_extra_info("ssl_object")
-            writer.close()
             return agreed.version()
     return None
 

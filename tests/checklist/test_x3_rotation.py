@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import nats
 import pytest
-from checklist_transport import BOUND_S, empty_list, serving, settings_of, shows
+from checklist_transport import BOUND_S, connected, empty_list, serving, settings_of, shows
 from cryptography import x509
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -48,14 +48,12 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 async def _serial(port: int, context: ssl.SSLContext, *, greets: bool) -> int:
     """Of the certificate that a listener shows now."""
-    async with asyncio.timeout(BOUND_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(BOUND_S), connected(port) as (reader, writer):
         if greets:  # NATS says hello before it encrypts
             await reader.readuntil(b"\r\n")
         await writer.start_tls(context, server_hostname="127.0.0.1")
         shown: ssl.SSLObject = writer.get_extra_info("ssl_object")
         certificate = shown.getpeercert(binary_form=True)
-        writer.close()
     assert certificate is not None
     return x509.load_der_x509_certificate(certificate).serial_number
 

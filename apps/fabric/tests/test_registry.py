@@ -155,6 +155,7 @@ async def test_a_key_of_a_device_does_not_open_the_bus(registry: Registry, broke
     while b"-ERR" not in answer and b"PONG" not in answer:
         answer += await asyncio.wait_for(reader.readline(), 5.0)
     writer.close()
+    await writer.wait_closed()
     assert b"Authorization Violation" in answer
 
 
@@ -331,6 +332,7 @@ async def test_five_hundred_devices_come_at_once(
     took = loop.time() - began
     for writer in writers:
         writer.close()
+    await asyncio.gather(*(writer.wait_closed() for writer in writers))
     with capsys.disabled():
         sys.stdout.write(f"\n500 devices connected with own credentials in {took:.2f} s, {500 / took:.0f}/s\n")
     assert took < 10.0
