@@ -24,7 +24,10 @@ from caller import ask
 from report import Bar, finish, machine
 from stream import entity
 from summit_core.bus import Bus, WorldWriter
+from summit_core.http import deadline
+from summit_core.ids import passing_id
 from summit_core.model import Principal, Role
+from summit_core.observability import trace
 from summit_core.security.service_key import PRINCIPAL_HEADER
 from system import System, running
 
@@ -58,7 +61,11 @@ class Bench:
         self.service = {
             "Authorization": f"Bearer {secrets['service_key']}",
             PRINCIPAL_HEADER: msgspec.json.encode(principal).decode(),
+            "X-Request-Id": passing_id(),
+            deadline.HEADER: "4900",
+            trace.TRACEPARENT: trace.begun(None).header(),
         }
+        """What every caller of a service sends: the same call, with the gateway left out."""
 
     async def cost(self, base: str, headers: dict[str, str], path: str) -> dict[str, float]:
         """Microseconds of processor time a request, of each process, and milliseconds until its answer."""

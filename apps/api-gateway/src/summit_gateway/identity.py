@@ -52,14 +52,15 @@ class Identity:
         self._clock = clock
         self._origins = {origin.strip() for origin in origins.split(",") if origin.strip()}
 
-    async def of(self, connection: HTTPConnection) -> Caller | None:
+    async def of(self, scope: AsgiScope) -> Caller | None:
         """The caller, or None without a credential; raises :class:`UnauthenticatedError` for a wrong one."""
-        said = next((value for name, value in connection.scope["headers"] if name == b"authorization"), None)
-        if said is not None:
-            token = bearer(said.decode("latin-1"))
-            if token is None:
-                raise UnauthenticatedError(MISSING)
-            return await self._by_token(token)
+        for name, said in scope["headers"]:
+            if name == b"authorization":
+                token = bearer(said.decode("latin-1"))
+                if token is None:
+                    raise UnauthenticatedError(MISSING)
+                return await self._by_token(token)
+        connection = HTTPConnection(scope)
         cookie = connection.cookies.get(ACCESS_COOKIE)
         if cookie is None:
             return None
@@ -104,7 +105,7 @@ class IdentityMiddleware:
         if scope["type"] in {"http", "websocket"}:
             state = scope.setdefault("state", {})
             try:
-                caller = await self._services.identity.of(HTTPConnection(scope))
+                caller = await self._services.identity.of(scope)
                 if caller is not None:
                     state[PRINCIPAL], state[MAY_STAY], state[BEGAN] = caller
             except SummitError as error:

@@ -46,15 +46,15 @@ class KeyService:
             right = is_right(token, stored.hash if stored else None)
         if stored is None or not right:
             raise UnauthenticatedError("the key is wrong; check it, or ask an administrator for another")
-        self._used[stored.key.id] = self._clock.now()
-        return self._holder(stored.key)
+        now = self._used[stored.key.id] = self._clock.now()
+        return self._holder(stored.key, now)
 
     async def holder(self, key_id: str) -> Principal:
         """Who a session belongs to, as long as its key is good."""
         stored = self._known.get(key_id) or await self._find(key_id)
         if stored is None:
             raise UnauthenticatedError("the session's key no longer exists; sign in again")
-        return self._holder(stored.key)
+        return self._holder(stored.key, self._clock.now())
 
     def is_good(self, key_id: str) -> bool:
         """Whether a key that was verified before still is good, from memory."""
@@ -163,8 +163,8 @@ class KeyService:
             return stored
         return None
 
-    def _holder(self, key: ApiKey) -> Principal:
-        refusal = key.refusal(self._clock.now())
+    def _holder(self, key: ApiKey, now: datetime) -> Principal:
+        refusal = key.refusal(now)
         if refusal is not None:
             raise UnauthenticatedError(refusal)
         return key.principal

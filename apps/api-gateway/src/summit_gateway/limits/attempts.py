@@ -16,6 +16,7 @@ from summit_core.http.limits.local import LocalCounts
 from summit_core.http.limits.quota import Policy
 
 REMEMBERED: Final = 10_000
+_SHOWN: Final = frozenset({b"authorization", b"cookie"})
 ATTEMPT: Final = "attempt"
 """In the state of a request: the digest of an unproved credential that was let through to be looked up."""
 
@@ -90,5 +91,4 @@ class Attempts:
 
 def _credential(scope: Scope) -> bytes:
     """What the request shows of who it is, whatever its form."""
-    shown = (b"authorization", b"cookie")
-    return b"\n".join(value for name, value in scope["headers"] if name in shown)[:8192]
+    return b"\n".join([value for name, value in scope["headers"] if name in _SHOWN])[:8192]

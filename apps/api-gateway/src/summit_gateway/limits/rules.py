@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from enum import Enum, auto
 from typing import Final
 
 from starlette.types import Scope
@@ -36,23 +37,34 @@ def matcher(routes: Iterable[tuple[str, str]]) -> re.Pattern[str]:
     return re.compile("|".join(f"{method} {re.sub(r'{[^}]+}', '[^/]+', path)}" for method, path in routes))
 
 
-class _Matcher:
-    """Most requests are of a collection of which no such route is."""
+class Kind(Enum):
+    """How a request below ``/v1/`` is limited."""
 
-    def __init__(self, routes: Iterable[tuple[str, str]]) -> None:
-        known = list(routes)
-        self._near = frozenset((method, _collection(path)) for method, path in known)
-        self._matches = matcher(known).fullmatch
+    ORDINARY = auto()
+    EXEMPT = auto()
+    SIGN_IN = auto()
 
-    def has(self, scope: Scope) -> bool:
-        """A WebSocket is a GET."""
-        method, path = scope.get("method", "GET"), scope["path"]
-        return (method, _collection(path)) in self._near and self._matches(f"{method} {path}") is not None
+
+_kinds: Final = (
+    (Kind.EXEMPT, matcher(NEVER_THROTTLED).fullmatch),
+    (Kind.SIGN_IN, matcher((*SIGN_IN, REFRESH)).fullmatch),
+)
+
+
+def kind_of(scope: Scope) -> Kind:
+    """A WebSocket is a GET. Most requests are of a collection of which no other route is."""
+    method, path = scope.get("method", "GET"), scope["path"]
+    if (method, _collection(path)) not in _near:
+        return Kind.ORDINARY
+    return next((kind for kind, matches in _kinds if matches(f"{method} {path}")), Kind.ORDINARY)
 
 
 def _collection(path: str) -> str:
     """``/v1/tasks`` of ``/v1/tasks/7``."""
     return "/".join(path.split("/", 3)[:3])
+
+
+_near: Final = frozenset((method, _collection(path)) for method, path in (*NEVER_THROTTLED, *SIGN_IN, REFRESH))
 
 
 class Rules:
@@ -62,21 +74,15 @@ class Rules:
         self._policies: dict[str, Policy] = {
             name: limits.policy(name) for name in type(limits).model_fields if isinstance(getattr(limits, name), Quota)
         }
-        self._exempt, self._sign_in = _Matcher(NEVER_THROTTLED), _Matcher(SIGN_IN)
-
-    def is_sign_in(self, scope: Scope) -> bool:
-        return self._sign_in.has(scope) or (scope.get("method"), scope["path"]) == REFRESH
-
-    def is_exempt(self, scope: Scope) -> bool:
-        return scope["path"] in HEALTH or self._exempt.has(scope)
 
     def charges(self, scope: Scope, principal: Principal | None, address: str) -> list[Charge]:
         policies, path = self._policies, scope["path"]
         if not path.startswith("/v1/"):
             return [] if path in HEALTH else [Charge(policies["files"], address)]
-        if self.is_exempt(scope):
+        kind = kind_of(scope)
+        if kind is Kind.EXEMPT:
             return []
-        if self.is_sign_in(scope):
+        if kind is Kind.SIGN_IN:
             return [Charge(policies["refreshes" if path == REFRESH[1] else "sign_in"], address)]
         if path == STREAM:
             return [Charge(policies["stream_openings"], caller(principal, address))]

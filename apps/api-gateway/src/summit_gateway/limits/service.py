@@ -16,7 +16,7 @@ from summit_core.model import Principal
 from summit_gateway.access import STREAM
 from summit_gateway.identity import PRINCIPAL, REFUSAL
 from summit_gateway.limits.attempts import Attempts
-from summit_gateway.limits.rules import Rules, caller
+from summit_gateway.limits.rules import Kind, Rules, caller, kind_of
 from summit_gateway.limits.settings import Limits
 
 
@@ -42,7 +42,7 @@ class Limiting:
 
     def admit(self, scope: Scope) -> None:
         """Before anybody looks up the credential. What has to work in an emergency is let through."""
-        if scope["path"].startswith("/v1/") and not (self._rules.is_exempt(scope) or self._rules.is_sign_in(scope)):
+        if scope["path"].startswith("/v1/") and kind_of(scope) is Kind.ORDINARY:
             self._attempts.admit(scope, self.address(scope))
 
     async def sign_in(self, connection: HTTPConnection, account: str) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
+from summit_core.http.client import Answer
 from summit_core.http.dispatch import plainly
 from summit_core.http.openapi import described
+from summit_core.http.responses import Ready
 
 from summit_gateway.body import read_small
 from summit_gateway.guard import guard
@@ -22,6 +24,7 @@ from summit_gateway.upstream.service import PASSED_ON
 _BY_NAME: Final = Parameter.KEYWORD_ONLY
 ID: Final = r"^[A-Za-z0-9_:\-]{1,64}$"
 ObjectId = Annotated[str, Path(pattern=ID)]
+BODILESS: Final = frozenset({204, 304})
 _is_id: Final = re.compile(ID.removesuffix("$")).fullmatch
 _PASSED_ON: Final = frozenset(name.encode() for name in PASSED_ON)
 
@@ -60,7 +63,7 @@ def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Resp
             body=await read_small(request) if route.method != "GET" else None,
             once=route.once and "idempotency-key" in headers,
         )
-        return Response(answer.body, answer.status, answer.headers, media_type=answer.content_type)
+        return Ready(answer.body, answer.status, _shown(answer))
 
     async def plain(request: Request) -> Response | None:
         if not all(map(_is_id, request.path_params.values())):
@@ -74,6 +77,15 @@ def _endpoint(services: Services, route: Passed) -> Callable[..., Awaitable[Resp
     pass_on.__signature__ = Signature([request, *parts])  # type: ignore[attr-defined]  # functions do take one
     plainly(pass_on, plain)
     return pass_on
+
+
+def _shown(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, as they go to who asked."""
+    shown = [(name.lower().encode(), said.encode("latin-1")) for name, said in answer.headers.items()]
+    if answer.status not in BODILESS:
+        kind = answer.content_type + ("; charset=utf-8" if answer.content_type.startswith("text/") else "")
+        shown += (b"content-length", b"%d" % len(answer.body)), (b"content-type", kind.encode("latin-1"))
+    return shown
 
 
 def _passed_on(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

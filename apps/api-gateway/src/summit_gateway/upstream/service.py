@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import ClientResponse
 from summit_core.errors import UnavailableError
 from summit_core.http.client import Answer, Upstream
+from summit_core.http.responses import JSON
 from summit_core.model import Principal
 from summit_core.security.service_key import PRINCIPAL_HEADER
 
@@ -38,7 +39,9 @@ class Upstreams:
 
         Raises :class:`UnavailableError` when it is away, :class:`UpstreamTimeoutError` when it is late.
         """
-        sent = self._headers(principal) | dict(headers)
+        sent = {**self._headers(principal), **headers}
+        if body is not None:
+            sent["Content-Type"] = JSON
         answer = await self.services[service].call(
             method, target, headers=sent, body=body, idempotent=method == "GET" or once
         )
@@ -59,7 +62,6 @@ class Upstreams:
         return {
             "Authorization": f"Bearer {self._service_key}",
             PRINCIPAL_HEADER: _stated(principal),
-            "Content-Type": "application/json",
         }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from itertools import chain
 from time import perf_counter
 from typing import Final
 from urllib.parse import unquote_plus
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from summit_core.errors import ErrorCode
 from summit_core.http import problems
-from summit_core.http.context import request_id, set_request_id
+from summit_core.http.context import set_request_id
 from summit_core.http.headers import secured
 from summit_core.http.routes import template_of
 from summit_core.ids import passing_id
@@ -47,7 +48,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identifier, parent = _stated(scope)
+        stated, parent = _stated(scope)
+        identifier = stated or passing_id()
         span = spans.begin(scope["method"], parent)
         set_request_id(identifier)
         trace.set_current(span.trace)
@@ -67,10 +69,11 @@ class RequestMiddleware:
         try:
             await (_refused(scope) or self._app)(scope, receive, send_named)
         finally:
-            self._record(scope, status, perf_counter() - started, span)
+            named = redact(identifier) if stated else identifier  # the line holds nothing else that we did not make
+            self._record(scope, status, perf_counter() - started, span, named)
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
 
-    def _record(self, scope: Scope, status: int, seconds: float, span: spans.Span) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, span: spans.Span, identifier: str) -> None:
         route = template_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         self._counter(method, route, status).inc()
@@ -82,14 +85,14 @@ class RequestMiddleware:
                 route=route,
                 status=status,
                 ms=round(seconds * 1000, 1),
-                request_id=redact(request_id()),  # all of these but this one are of our own making
+                request_id=identifier,
                 trace_id=span.trace.trace_id,
             )
         span.end(route, status)
 
 
 def _stated(scope: Scope) -> tuple[str, trace.Trace | None]:
-    """The id of the request, and the trace that the caller is in."""
+    """The id that the caller gave the request, empty without one, and the trace that he is in."""
     identifier, parent, state = "", None, ""
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER:
@@ -98,7 +101,7 @@ def _stated(scope: Scope) -> tuple[str, trace.Trace | None]:
             parent = value.decode("latin-1")
         elif name == b"tracestate":
             state = value.decode("latin-1")
-    return identifier or passing_id(), trace.parse(parent, state)
+    return identifier, trace.parse(parent, state)
 
 
 def _refused(scope: Scope) -> ASGIApp | None:
@@ -111,7 +114,7 @@ def _refused(scope: Scope) -> ASGIApp | None:
         field = unquote_plus(part.partition(b"=")[0].decode("latin-1")).replace("\0", "") or "query"
         detail = f"{field}: a text cannot hold the character NUL; leave it out"
         return problems.problem(422, ErrorCode.INVALID_FIELD, detail, field=field)
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+    if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADER_BYTES:
         return problems.problem(
             431, ErrorCode.HEADERS_TOO_LARGE, f"the headers of a request may have at most {MAX_HEADER_BYTES} bytes"
         )

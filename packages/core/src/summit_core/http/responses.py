@@ -10,6 +10,13 @@ from summit_core import wire
 JSON = "application/json"
 
 
+class Ready(Response):
+    """An answer whose headers are bytes already, those of its body included."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
+
+
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Any model object, list or dict as JSON."""
     return Response(wire.encode(value), status_code=status, media_type=JSON, headers=headers)

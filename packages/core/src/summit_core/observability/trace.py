@@ -50,7 +50,7 @@ def begun(parent: Trace | None) -> Trace:
     span_id = f"{random.getrandbits(64) or 1:016x}"
     if parent is None:
         return Trace(f"{random.getrandbits(128) or 1:032x}", span_id)
-    return parent._replace(span_id=span_id)
+    return Trace(parent.trace_id, span_id, parent.flags, parent.state)
 
 
 def parse(header: str | None, state: str = "") -> Trace | None:

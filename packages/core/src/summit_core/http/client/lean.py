@@ -18,13 +18,14 @@ from yarl import URL
 from summit_core.http.client.session import CONNECT_S, KEPT, KEPT_S, Pool
 from summit_core.http.client.wire import BrokenOffError, NotConnectedError, Reply, Wire
 
-_target: Final = re.compile(r"(?:/(?:[A-Za-z0-9_:\-][A-Za-z0-9_:.\-]*)?)+(?:\?[A-Za-z0-9_:.,=&\-]*)?")
-_value: Final = re.compile(r"[\x20-\x7e]*")
+_target: Final = re.compile(r"/[A-Za-z0-9_:.,=&/?\-]*")
 
 
 def is_plain(target: str, headers: Mapping[str, str]) -> bool:
     """Whether every letter may be sent as it is: nothing to be quoted, nothing that could end a line."""
-    return _target.fullmatch(target) is not None and _value.fullmatch("".join(headers.values())) is not None
+    said = "".join(headers.values())
+    ends_no_line = said.isascii() and "\n" not in said and "\r" not in said and "\0" not in said
+    return ends_no_line and _target.fullmatch(target) is not None and "/." not in target
 
 
 class Lean:
@@ -37,7 +38,7 @@ class Lean:
         self._url = URL(url)
         self._server_name = server_name
         self._start = f"GET {self._url.raw_path.rstrip('/')}"
-        self._rest = f" HTTP/1.1\r\nHost: {self._url.host_port_subcomponent}\r\nAccept-Encoding: identity\r\n"
+        self._rest = f" HTTP/1.1\r\nHost: {self._url.host_port_subcomponent}\r\n"
         self._idle: deque[Wire] = deque()
 
     @cached_property
@@ -54,21 +55,20 @@ class Lean:
         kept = self._kept()
         if kept is not None:
             try:
-                return await self._ask(kept, head, until, silence_s)
+                return self._put_back(kept, await kept.ask(head, until=until, silence_s=silence_s))
             except BrokenOffError:  # it may have been closed meanwhile; a new one that breaks off is the answer
                 if not kept.used:
                     raise
-        return await self._ask(await self._connect(until), head, until, silence_s)
+        wire = await self._connect(until)
+        return self._put_back(wire, await wire.ask(head, until=until, silence_s=silence_s))
 
-    async def _ask(self, wire: Wire, head: bytes, until: float, silence_s: float) -> Reply:
-        reply = await wire.ask(head, until=until, silence_s=silence_s)
-        if not wire.is_free:
-            return reply
-        if len(self._idle) < KEPT and not self._session.closed:
-            wire.free_since = self._loop.time()
-            self._idle.append(wire)
-        else:
-            wire.close()
+    def _put_back(self, wire: Wire, reply: Reply) -> Reply:
+        if wire.is_free:
+            if len(self._idle) < KEPT and not self._session.closed:
+                wire.free_since = self._loop.time()
+                self._idle.append(wire)
+            else:
+                wire.close()
         return reply
 
     def _kept(self) -> Wire | None:

@@ -46,6 +46,7 @@ class Wire(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Reply] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.used = False
         """Whether it has brought an answer: one that breaks off later may just have been idle for too long."""
         self.free_since = 0.0
@@ -62,13 +63,12 @@ class Wire(asyncio.Protocol):
         self._begin()
         self._waiting = self._loop.create_future()
         self._until, self._silence_s = until, silence_s
-        self._timer = self._loop.call_at(min(until, self._heard_at + silence_s), self._watch)
+        self._look_by(min(until, self._heard_at + silence_s))
         self._transport.write(head)
         try:
             return await self._waiting
         finally:
             self._waiting = None
-            self._timer.cancel()
             if not self.is_free:
                 self.close()
 
@@ -78,6 +78,9 @@ class Wire(asyncio.Protocol):
         return self._whole and not self._spoiled and self._transport is not None
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._transport is not None:
             self._transport.close()
             self._transport = None
@@ -95,11 +98,22 @@ class Wire(asyncio.Protocol):
         self._framed = self._in_body = False
         self._status = 0
 
-    def _watch(self) -> None:
-        """Fail when the time is over; look again when something was heard meanwhile."""
+    def _look_by(self, at: float) -> None:
+        """See to it that a timer looks by then. One that is set for earlier will do: it sets itself again."""
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._look)
+
+    def _look(self) -> None:
+        """Fail when the time is over; look again while a request is underway. One timer does for many requests."""
+        self._timer = None
+        if self._waiting is None:
+            return
         at = min(self._until, self._heard_at + self._silence_s)
         if at > self._loop.time():
-            self._timer = self._loop.call_at(at, self._watch)
+            self._look_by(at)
         else:
             self._fail(TimeoutError())
 
@@ -138,6 +152,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
+        self.close()
         if self._in_body and not self._framed and error is None:
             self._answer()  # it ends where the connection ends
         else:
