@@ -270,3 +270,16 @@ async def test_a_person_may_be_the_last_administrator(gateway: Gateway) -> None:
     url = f"{gateway.url}/v1/users/{user_id}"
     async with gateway.http.delete(url, headers=gateway.headers()) as response:
         assert response.status == 409
+
+
+async def test_two_administrators_who_change_somebody_at_once_both_have_their_way(gateway: Gateway) -> None:
+    """A new password takes long to hash; who was deactivated meanwhile stays so."""
+    user_id = await _add(gateway)
+    (slow, _), (quick, _) = await asyncio.gather(
+        _patch(gateway, user_id, password=SECOND), _patch(gateway, user_id, active=False)
+    )
+    _, people = await gateway.get("/v1/users")
+    ann = next(one for one in people["items"] if one["id"] == user_id)
+    assert (slow, quick, ann["active"], ann["must_change"]) == (200, 200, False, True)
+    status, _ = await _sign_in(gateway, password=SECOND, new_password=FIRST)
+    assert status == 401

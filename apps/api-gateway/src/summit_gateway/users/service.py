@@ -102,21 +102,17 @@ class UserService:
     async def change(self, user_id: str, patch: UserPatch, by: Principal) -> User:
         """Raises :class:`NotFoundError`, :class:`ConflictError` for the last administrator, :class:`InputError`."""
         require_full(by)
-        before = (await self._seen(user_id, by)).user
+        known = (await self._seen(user_id, by)).user
         password = None
         if patch.password is not UNSET:
-            require_fit(before.name, patch.password)
+            require_fit(known.name, patch.password)
             password = await self._passwords.hash(patch.password)
-        after = msgspec.structs.replace(
-            before,
-            role=before.role if patch.role is UNSET else Role(patch.role),
-            areas=before.areas if patch.areas is UNSET else patch.areas,
-            active=before.active if patch.active is UNSET else patch.active,
-            must_change=before.must_change or password is not None,
-            totp=before.totp and patch.totp is UNSET,
-        )
-        ends = password is not None or (before.active and not after.active)
         async with self._store.change(self._clock.now()) as connection:
+            before = await store.held(connection, user_id)  # hashing takes long: what another changed meanwhile stays
+            if before is None:
+                raise NotFoundError(f"no user {user_id}")
+            after = _changed(before, patch)
+            ends = password is not None or (before.active and not after.active)
             await store.update(connection, after, password, log_out=ends)
             if password is not None or patch.passkeys is not UNSET:
                 await store.forget_passkeys(connection, user_id)
@@ -185,3 +181,14 @@ class UserService:
         if stored is None or not oversees(by, stored.user.organisation):
             raise NotFoundError(f"no user {user_id}")
         return stored
+
+
+def _changed(before: User, patch: UserPatch) -> User:
+    return msgspec.structs.replace(
+        before,
+        role=before.role if patch.role is UNSET else Role(patch.role),
+        areas=before.areas if patch.areas is UNSET else patch.areas,
+        active=before.active if patch.active is UNSET else patch.active,
+        must_change=before.must_change or patch.password is not UNSET,
+        totp=before.totp and patch.totp is UNSET,
+    )

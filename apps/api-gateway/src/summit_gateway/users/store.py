@@ -116,6 +116,12 @@ class UserStore:
             return await self._pool.fetchval(statement, *values) is not None
 
 
+async def held(connection: asyncpg.Connection, user_id: str) -> User | None:
+    """As he is now, and stays for others until the transaction ends."""
+    row = await connection.fetchrow(f"SELECT {_SHOWN} FROM users WHERE id = $1 FOR UPDATE", user_id)
+    return None if row is None else user_of(row)
+
+
 async def update(connection: asyncpg.Connection, user: User, password: str | None, *, log_out: bool) -> None:
     """Write what an administrator may change. ``password`` None stays; ``totp`` false forgets its secret."""
     await connection.execute(
