@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,15 @@ from summit_sim.__main__ import SCENARIOS
 STORED: set[str] = set()
 
 
+SOURCE: Final[dict[str, Any]] = {
+    "id": "camera-on-the-northern-ridge-of-the-old-quarry-above-the-lake",
+    "received": 5,
+    "stored": 4,
+    "rejected": 1,
+    "last_heard": "2026-11-23T20:15:00.123456Z",
+}
+
+
 class _Gateway(StandIn):
     """The few calls that the commands make."""
 
@@ -25,7 +35,7 @@ class _Gateway(StandIn):
         if self.path.startswith("/readyz"):
             self.answer(200 if self.ready else 503, {"reasons": {} if self.ready else {"database": "away"}})
         elif self.path.startswith("/v1/sources"):
-            self.answer(200, {"items": [{"id": "cam-1", "received": 5, "stored": 4, "rejected": 1}]})
+            self.answer(200, {"items": [SOURCE]})
         elif self.path.startswith("/v1/registrations"):
             gone = {"id": "cam-2", "kind": "source", "link": "offline", "link_reason": "its node edge is offline"}
             self.answer(200, {"items": [gone], "next": None, "seq": 1})
@@ -97,8 +107,9 @@ def test_health_is_an_exit_code(state: Path) -> None:
 def test_status_shows_services_and_sources(state: Path) -> None:
     code, output = run("status", "--state-dir", str(state))
     assert code == 0
-    assert "cam-1" in output
     assert "offline" in output
+    line = next(line for line in output.splitlines() if line.strip().startswith(SOURCE["id"]))
+    assert line.split() == [SOURCE["id"], "5", "4", "1", "11-23", "20:15:00"], "whole in a pipe, without empty columns"
     shown = json.loads(run("status", "--json", "--state-dir", str(state))[1])
     assert shown["services"] == {"api-gateway": {}}
     assert shown["sources"][0]["stored"] == 4

@@ -14,6 +14,7 @@ from summit_core.model.registration import RegistrationKind
 from summit_cli import endpoints_file
 from summit_cli.commands import options
 from summit_cli.gateway import Gateway
+from summit_cli.tables import print_whole
 
 _KINDS: Final = get_args(RegistrationKind)
 _PATH: Final = "/v1/registrations"
@@ -111,7 +112,6 @@ def remove(id: str, state_dir: Path, as_json: bool) -> None:
 def print_table(registrations: list[dict[str, Any]]) -> None:
     """One line for each, for a person."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{len(registrations)} registered, times in UTC", box=box.SIMPLE, padding=0)
@@ -126,7 +126,7 @@ def print_table(registrations: list[dict[str, Any]]) -> None:
             "why": one.get("link_reason", ""),
         }
         table.add_row(*(str(row.get(name, "")) for name in _COLUMNS))
-    Console().print(table)
+    print_whole(table)
 
 
 async def all_registrations(gateway: Gateway, **wanted: str) -> list[dict[str, Any]]:

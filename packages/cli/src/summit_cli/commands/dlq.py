@@ -14,6 +14,7 @@ import click
 from summit_cli import endpoints_file
 from summit_cli.commands import options
 from summit_cli.gateway import Gateway
+from summit_cli.tables import print_whole
 
 _COLUMNS = ("id", "at", "door", "subject", "code", "field", "source", "size")
 _ids = click.argument("ids", nargs=-1, required=True, type=click.UUID, metavar="ID...")
@@ -118,7 +119,6 @@ def _with_gateway(state_dir: Path, work: Callable[[Gateway], Awaitable[Any]]) ->
 
 
 def _print_page(page: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -126,7 +126,7 @@ def _print_page(page: dict[str, Any]) -> None:
     table = Table(*_COLUMNS, title=f"{len(items)} dead letters" + (", and more" if page["next"] else ""))
     for letter in items:
         table.add_row(*(Text(_plain(str(letter.get(name, "")))) for name in _COLUMNS))
-    Console().print(table)
+    print_whole(table)
     if page["next"]:
         click.echo(f"go on with --cursor {page['next']}", err=True)
 

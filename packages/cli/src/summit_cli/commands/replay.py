@@ -19,6 +19,7 @@ from summit_cli.replay.account import Account
 from summit_cli.replay.formats import READERS, detect
 from summit_cli.replay.recording import Recording
 from summit_cli.replay.sender import Sender
+from summit_cli.tables import print_whole
 
 
 class _Speed(click.ParamType[float]):
@@ -92,7 +93,7 @@ def _print(account: Account) -> None:
     for reason, count in account.rejected.most_common():
         table.add_row(f"  {reason}", f"{count:,}   e.g. {account.examples[reason]}")
     table.add_row("seconds", f"{account.seconds:.1f}")
-    Console().print(table)
+    print_whole(table)
     if not account.complete:
         click.echo(
             f"{account.missing} accepted records are not stored yet; see `summit status`, then run this again", err=True

@@ -14,6 +14,7 @@ from summit_cli.endpoints_file import Endpoints
 from summit_cli.gateway import Gateway
 from summit_cli.supervisor.probe import readiness
 from summit_cli.supervisor.services import GATEWAY
+from summit_cli.tables import print_whole
 
 _COUNTS = ("received", "stored", "duplicate", "rejected", "late", "gaps")
 _COLUMNS = ("id", "freshness", "silent_since", "rate", *_COUNTS, "last_heard")
@@ -60,15 +61,21 @@ async def _state(endpoints: Endpoints) -> dict[str, Any]:
 
 def _print_sources(sources: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     totals = ", ".join(f"{sum(source.get(name, 0) for source in sources)} {name}" for name in _TOTALS)
     silent = sum(bool(source.get("silent")) for source in sources)
     table = Table(title=f"{len(sources)} sources, {silent} silent: {totals}; times in UTC", box=box.SIMPLE, padding=0)
-    for name in _COLUMNS:  # a cut id could not be looked up, so another column gives way on a narrow screen
+    told = [_told(source) for source in sources]
+    columns = [name for name in _COLUMNS if name == "id" or any(one[name] not in {"", "0"} for one in told)]
+    for name in columns:  # a cut id could not be looked up, so another column gives way on a narrow screen
         table.add_column(name.replace("_", " "), no_wrap=name == "id", overflow="fold")
-    for source in sources:
-        times = {name: str(source.get(name) or "")[5:19].replace("T", " ") for name in _TIMES}
-        table.add_row(*(str((source | times).get(name, "")) for name in _COLUMNS))
-    Console().print(table)
+    for one in told:
+        table.add_row(*(one[name] for name in columns))
+    print_whole(table)
+
+
+def _told(source: dict[str, Any]) -> dict[str, str]:
+    """What the columns say of a source; where all say nothing, the column is left out (``--json`` has it)."""
+    times = {name: str(source.get(name) or "")[5:19].replace("T", " ") for name in _TIMES}
+    return {name: str((source | times).get(name, "")) for name in _COLUMNS}
