@@ -156,9 +156,11 @@ async def front(postgres_server: Any, ours: Authority) -> AsyncIterator[Callable
     """PostgreSQL behind TLS with the certificate that is named (None: it refuses TLS, as one without it does)."""
     host, port = postgres_server.url.rsplit("@", 1)[1].split("/")[0].split(":")
     opened: list[asyncio.Server] = []
+    answering: set[asyncio.Task[None] | None] = set()
 
     async def start(name: str | None) -> str:
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answering.add(asyncio.current_task())
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await reader.readexactly(8)  # SSLRequest
                 writer.write(b"N" if name is None else b"S")
@@ -170,8 +172,7 @@ async def front(postgres_server: Any, ours: Authority) -> AsyncIterator[Callable
                 context.load_cert_chain(ours.certificate(name), ours.key(name))
                 try:
                     await writer.start_tls(context)
-                    back = await asyncio.open_connection(host, int(port))
-                    await asyncio.gather(_pipe(reader, back[1]), _pipe(back[0], writer))
+                    await _joined(reader, writer, *await asyncio.open_connection(host, int(port)))
                 finally:
                     writer.transport.abort()
 
@@ -181,13 +182,27 @@ async def front(postgres_server: Any, ours: Authority) -> AsyncIterator[Callable
     yield start
     for server in opened:
         server.close()
+    async with asyncio.timeout(BOUND_S):
+        await asyncio.gather(*(task for task in answering if task is not None))
+
+
+async def _joined(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamReader, on: asyncio.StreamWriter
+) -> None:
+    """Until one side ends; then the other does."""
+    pipes = {asyncio.create_task(_pipe(reader, on)), asyncio.create_task(_pipe(back, writer))}
+    try:
+        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        on.transport.abort()
+        writer.transport.abort()
+        await asyncio.gather(*pipes, return_exceptions=True)
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    writer.close()
 
 
 async def test_the_database_is_reached_only_by_its_name_and_by_tls(
