@@ -195,6 +195,27 @@ async def test_merge_and_split(ada: Operator) -> None:
         assert (now.aliases, now.sources, now.label) == (was.aliases, was.sources, was.label)
 
 
+async def test_the_longest_reason_stops_nobody(ada: Operator) -> None:
+    """What is written must be readable: a line of the timeline holds more than the reason."""
+    reason = "\N{FIRE}" * 4_000
+    made = await ada.call("POST", "", {"kind": "asset", "label": "pump", "reason": reason})
+    assert made.status == 201, made.body
+    for key in ("d1", "d2"):
+        await ada.device(key)
+    said = await ada.call("PATCH", "/d1", {"label": "Relief", "reason": reason}, If_Match="*")
+    assert (await ada.call("DELETE", f"/d1/overrides/label?reason={'r' * 1_000}", If_Match=said.tag)).status == 200
+    assert (await ada.call("POST", "/d1/merge", {"into": "d2", "reason": reason})).status == 200
+    assert (await ada.call("POST", "/d1/split", {"reason": reason})).status == 200
+    for key, told in {"d1": [4_000, 1_017, 4_000, 4_000, 12], "d2": [4_000, 4_000, 12]}.items():
+        assert (await ada.call("PATCH", f"/{key}", {"note": "may be changed still"}, If_Match="*")).status == 200
+        await ada.until(key, note="may be changed still")
+        override = ada.picture.override(key)
+        assert override is not None
+        assert [len(line.what) for line in override.timeline] == told
+        assert {line.what[-1] for line in override.timeline if len(line.what) == 4_000} == {"…"}
+    assert (await ada.call("DELETE", f"/{made.body['id']}?reason={'r' * 1_000}", If_Match="*")).status == 204
+
+
 async def test_a_restart_of_fabric_changes_nothing(nats_url: str, database_url: str) -> None:
     async with running(nats_url, database_url) as fabric:
         health = HealthMonitor()

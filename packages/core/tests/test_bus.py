@@ -10,9 +10,10 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from summit_core.bus import Bus, Delivery, Mirror, Put, WorldWriter, consume
 from summit_core.bus.consumer import MAX_BYTES
 from summit_core.bus.room import make_room
-from summit_core.bus.streams import INGEST
-from summit_core.errors import ConflictError, UnavailableError
-from summit_core.model import Entity
+from summit_core.bus.streams import INGEST, WORLD
+from summit_core.errors import ConflictError, InternalError, UnavailableError
+from summit_core.model import Entity, Override
+from summit_core.model.override import OverriddenField
 from summit_core.observability.health import HealthMonitor
 
 
@@ -58,6 +59,14 @@ async def test_the_mirror_follows_writes_and_leaves_and_a_second_one_starts_equa
         async with running("mirror", late.run, health):
             await late.ready.wait()
             assert [e.label for e in late.all("entities", Entity)] == ["two"]
+
+
+async def test_what_could_not_be_read_again_is_not_written(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        said = Override(id="a", updated_at=NOW, fields={"label": OverriddenField(value=1, by="n" * 10_000, at=NOW)})
+        with pytest.raises(InternalError, match="by"):
+            await WorldWriter(bus, "test").put("overrides", "a", said, at=NOW)
+        assert (await bus.jetstream.stream_info(WORLD)).state.messages == 0
 
 
 async def test_who_decides_by_a_picture_that_gathers_waits_until_it_is_level(nats_url: str) -> None:

@@ -12,7 +12,7 @@ from summit_core import wire
 from summit_core.bus import Bus, Change, Mirror, Picture
 from summit_core.bus.effective import effective, survivor
 from summit_core.ids import new_id
-from summit_core.model import Alias, Entity, Merge, OverriddenField, Override, WorldEvent
+from summit_core.model import Alias, Entity, Merge, OverriddenField, Override, Task, WorldEvent
 from summit_core.observability.health import HealthMonitor
 from summit_core.supervise import running
 
@@ -85,7 +85,7 @@ def test_an_owner_reads_its_own_words_and_what_it_took_out_does_not_come_back() 
     assert [one.label for one in picture.all("entities", Entity)] == ["theirs"]
 
 
-async def test_an_override_that_nobody_can_read_is_passed_over(nats_url: str) -> None:
+async def test_what_nobody_can_read_is_passed_over(nats_url: str) -> None:
     bus = await Bus.connect(nats_url, name="test")
     await bus.ensure_streams()
     health = HealthMonitor()
@@ -95,12 +95,13 @@ async def test_an_override_that_nobody_can_read_is_passed_over(nats_url: str) ->
         change(2, {"id": "a", "fields": 7}, type_="overrides"),
         change(3, ["no", "object"], key="b"),
         change(4, labelled("b", "y"), key="b"),
+        change(5, {"id": "t", "state": "no state"}, key="t", type_="tasks"),
     ]
     for one in changes:
         await bus.publish(f"world.{one.event.type}.{one.event.key}", wire.encode(one.event))
     async with running({"mirror": mirror.run}, health):
         await mirror.ready.wait()
-    assert mirror.seq == 4
+    assert (mirror.seq, mirror.all("tasks", Task)) == (5, [])
     found = mirror.get("entities", "a", Entity)
     assert found is not None
     assert (found[0].label, mirror.changes("entities")["b"].seq) == ("x", 4)

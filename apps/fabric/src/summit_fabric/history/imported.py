@@ -1,6 +1,6 @@
 """The past of an imported bundle: its own tables, so that nothing of it ever shows among what was recorded here."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -32,7 +32,7 @@ class Imported:
 
     async def objects(
         self, type_: WorldType, moment: Moment, *, after: str = "", chunk: int = 5000, left: bool = False
-    ) -> AsyncIterator[list[Seen]]:
+    ) -> AsyncGenerator[list[Seen], None]:
         while True:
             rows = await self._pool.fetch(
                 f"SELECT DISTINCT ON (key) {_VERSION} FROM bundle_events WHERE bundle = $1 AND type = $2 AND key > $3"

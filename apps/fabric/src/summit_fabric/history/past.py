@@ -1,6 +1,6 @@
 """What of the past can be asked, whether it was recorded here or imported, and how a moment is written."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
@@ -76,7 +76,7 @@ class Past(Protocol):
 
     def objects(
         self, type_: WorldType, moment: Moment, *, after: str = "", chunk: int = 5000, left: bool = False
-    ) -> AsyncIterator[list[Seen]]:
+    ) -> AsyncGenerator[list[Seen], None]:
         """The objects of a moment behind ``after`` in the order of their keys, with ``left`` also what had left."""
         ...
 

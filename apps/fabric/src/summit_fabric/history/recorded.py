@@ -1,6 +1,6 @@
 """The past that was recorded here, read from PostgreSQL. Values reach SQL as parameters only."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final
@@ -85,7 +85,7 @@ class Recorded:
 
     async def objects(
         self, type_: WorldType, moment: Moment, *, after: str = "", chunk: int = 5000, left: bool = False
-    ) -> AsyncIterator[list[Seen]]:
+    ) -> AsyncGenerator[list[Seen], None]:
         if type_ != "entities":
             async for seen in self._lasting(type_, moment, after, chunk):
                 shown = [one.sighted(type_) for one in seen]
@@ -170,7 +170,9 @@ class Recorded:
         )
         return [(row["id"], row["account"]) for row in rows]
 
-    async def _lasting(self, type_: WorldType, moment: Moment, after: str, chunk: int) -> AsyncIterator[list[Seen]]:
+    async def _lasting(
+        self, type_: WorldType, moment: Moment, after: str, chunk: int
+    ) -> AsyncGenerator[list[Seen], None]:
         while True:
             rows = await self._pool.fetch(_LASTING, type_, moment.at, moment.seq, after, chunk)
             yield [Seen(*row.values()) for row in rows if row["seq"] is not None]

@@ -1,6 +1,6 @@
 """What was known at a moment: lists, single objects, whole pictures and trails, the same for any past."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -94,7 +94,7 @@ class HistoryService:
 
     async def shown(
         self, past: Past, type_: WorldType, moment: Moment, *, after: str = "", chunk: int = CHUNK
-    ) -> AsyncIterator[list[Seen]]:
+    ) -> AsyncGenerator[list[Seen], None]:
         """The objects of a moment as they were shown: entities with what operators had said of them by then."""
         over: dict[str, Seen] = {}
         async with ahead(past.objects(type_, moment, after=after, chunk=chunk)) as (objects,):
@@ -179,7 +179,10 @@ def _merged_into(override: Seen | None) -> str | None:
 def _laid_over(entity: Seen, override: Seen | None) -> Seen:
     if override is None or entity.body is None:
         return entity
-    change = effective(entity.change("entities"), override.change("overrides"))
+    try:
+        change = effective(entity.change("entities"), override.change("overrides"))
+    except msgspec.DecodeError:  # nothing can be laid over by what nobody can read; the live picture says the same
+        return entity
     body = None if change.event.op == "delete" else bytes(change.event.body).decode()
     return Seen(entity.key, max(entity.stored_at, override.stored_at), change.seq, body)
 

@@ -169,4 +169,4 @@ def _noted(timeline: tuple[TimelineEntry, ...], entry: TimelineEntry) -> tuple[T
 
 
 def _because(what: str, reason: str) -> str:
-    return f"{what}: {reason}"[:4000] if reason else what
+    return f"{what}: {reason}" if reason else what

@@ -60,7 +60,7 @@ def of_breach(presence: Presence, zone: Zone, entity: Entity | None, now: dateti
             Evidence(id=zone.id, kind="zone", text=f"{zone.name}: {zone.rule} zone"),
             Evidence(id=presence.id, kind="crossing", text=f"{presence.event} at {since:%H:%M:%S} UTC{because}"),
         ),
-        timeline=(TimelineEntry(at=now, what=f"Raised: {what}"[:4000], by=BY, causes=(presence.id,)),),
+        timeline=(TimelineEntry(at=now, what=f"Raised: {what}", by=BY, causes=(presence.id,)),),
         causes=(presence.id, *presence.causes),
         organisation=presence.organisation,
     )

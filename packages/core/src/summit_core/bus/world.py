@@ -12,12 +12,13 @@ from summit_core import wire
 from summit_core.bus.bus import Bus
 from summit_core.bus.publisher import Outcome, Outgoing
 from summit_core.bus.streams import WORLD
-from summit_core.errors import ConflictError, SummitError
+from summit_core.errors import ConflictError, InternalError, SummitError
 from summit_core.ids import new_id
-from summit_core.model import WorldEvent, WorldObject, WorldType
+from summit_core.model import WORLD_TYPES, WorldEvent, WorldObject, WorldType
 from summit_core.observability.metrics import WORLD_EVENTS
 from summit_core.observability.trace import Traces, traceparent
 
+_readers: Final = {type_: msgspec.json.Decoder(model).decode for type_, model in WORLD_TYPES.items()}
 TraceOf = Callable[[tuple[str, ...]], str | None]
 EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 COPY_OF: Final = "Summit-Copy-Of"
@@ -93,6 +94,9 @@ class WorldWriter:
         return await self._publish([self._upsert(put) for put in puts])
 
     def _upsert(self, put: Put) -> Outgoing:
+        body = wire.encode(put.body)
+        if put.type != "entities":  # those are many, and the limits of what they are made of are their own
+            _require_readable(put, body)
         event = WorldEvent(
             id=put.event_id or new_id(),
             type=put.type,
@@ -103,7 +107,7 @@ class WorldWriter:
             causes=put.causes,
             trace=put.trace or self.trace_of(put.key, put.causes),
             organisation=put.body.organisation,
-            body=msgspec.Raw(wire.encode(put.body)),
+            body=msgspec.Raw(body),
         )
         return _outgoing(event, put.expected, known=put.event_id is not None)
 
@@ -168,3 +172,11 @@ def _outgoing(event: WorldEvent, expected: int | None, *, known: bool = False) -
     headers = {EXPECTED: str(expected)} if expected is not None else None
     subject = f"world.{event.type}.{event.key}"
     return Outgoing(subject, wire.encode(event), event.id if known else None, headers)
+
+
+def _require_readable(put: Put, body: bytes) -> None:
+    """What nobody can read again would stop everybody who has to. Raises :class:`InternalError`."""
+    try:
+        _readers[put.type](body)
+    except msgspec.ValidationError as error:
+        raise InternalError(f"{put.type} {put.key} is not written: nobody could read it again: {error}") from error

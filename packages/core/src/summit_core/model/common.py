@@ -6,9 +6,10 @@ Angles are clockwise from true north; positions are WGS-84; covariances are loca
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 KEY_PATTERN = r"^[A-Za-z0-9_:\-]{1,64}$"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
@@ -31,7 +32,8 @@ Climb = Annotated[float, Meta(ge=-1000.0, le=1000.0, description="metres a secon
 Confidence = Annotated[float, Meta(ge=0.0, le=1.0, description="0 to 1")]
 Sigma = Annotated[float, Meta(gt=0.0, le=1_000_000.0, description="one standard deviation, more than zero")]
 Name = Annotated[str, Meta(max_length=200)]
-Text = Annotated[str, Meta(max_length=4000)]
+MAX_TEXT: Final = 4000
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Matrix2 = tuple[tuple[float, float], tuple[float, float]]
 """Symmetric 2 x 2 covariance, local east-north, square metres: ((ee, en), (ne, nn))."""
 
@@ -80,3 +82,9 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     what: Text
     by: Name
     causes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Lines are put together from words of people, who may have said as much as a text holds: what is longer than
+        that nobody could read again, so it is cut."""
+        if len(self.what) > MAX_TEXT:
+            force_setattr(self, "what", self.what[: MAX_TEXT - 1] + "…")
