@@ -16,3 +16,11 @@ def kernel(function: F) -> F:
         return function
     compiled: F = import_module("numba").njit(cache=True, nogil=True, error_model="numpy")(function)
     return compiled
+
+
+def inlined(function: F) -> F:
+    """`kernel` that is copied into each kernel that calls it: passing arrays costs more than most small ones do."""
+    if not COMPILED:
+        return function
+    compiled: F = import_module("numba").njit(nogil=True, error_model="numpy", inline="always")(function)
+    return compiled

@@ -6,7 +6,7 @@ Williams and Lau, "Approximate evaluation of marginal association probabilities 
 
 import numpy as np
 
-from summit_fusion.compiled import kernel
+from summit_fusion.compiled import inlined, kernel
 from summit_fusion.jipda.layout import Floats, Ints
 
 MOST_ROUNDS = 60
@@ -44,7 +44,7 @@ def contested(start: Ints, edges: Ints, count: int, detections: int) -> tuple[In
     return tracks, found
 
 
-@kernel
+@inlined
 def claim(
     start: Ints, edges: Ints, psi: Floats, missed: Floats, back: Floats, claims: Floats, total: Floats, i: int
 ) -> float:

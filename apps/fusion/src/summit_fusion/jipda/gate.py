@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from summit_fusion.compiled import kernel
+from summit_fusion.compiled import inlined, kernel
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats, Ints
 
 TWO_PI = 2.0 * math.pi
@@ -39,13 +39,13 @@ def file_detections(z: Floats, cell_m: float) -> tuple[Ints, Ints, Floats]:
     return start, order, ordered
 
 
-@kernel
+@inlined
 def slot_of(column: int, row: int, size: int) -> int:
     """Where a cell stands in a table of ``size`` slots (a power of two)."""
     return (column * SPREAD + row) & (size - 1)
 
 
-@kernel
+@inlined
 def innovate(
     mean: Floats, cov: Floats, i: int, m: int, z: Floats, noise: Floats, lag: Floats, j: int
 ) -> tuple[float, float]:
@@ -66,7 +66,7 @@ def innovate(
     return (syy * east * east - 2.0 * sxy * east * north + sxx * north * north) / det, det
 
 
-@kernel
+@inlined
 def box_of(
     mean: Floats, cov: Floats, i: int, widest: float, latest: float, reach: float
 ) -> tuple[float, float, float, float]:

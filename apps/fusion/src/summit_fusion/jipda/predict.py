@@ -6,11 +6,11 @@ Kirubarajan, "Estimation with Applications to Tracking and Navigation", equation
 
 import math
 
-from summit_fusion.compiled import kernel
+from summit_fusion.compiled import inlined, kernel
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats, Ints
 
 
-@kernel
+@inlined
 def mix(mean: Floats, cov: Floats, cruise: float, leave_cruise: float, leave_manoeuvre: float) -> float:
     """Mix the two models of one track in place; returns the predicted probability of the first.
 
@@ -39,7 +39,7 @@ def mix(mean: Floats, cov: Floats, cruise: float, leave_cruise: float, leave_man
     return to_first
 
 
-@kernel
+@inlined
 def move(mean: Floats, cov: Floats, dt: float, q: float) -> None:
     """One model ``dt`` seconds on, in place; ``q`` in m2/s3."""
     mean[0] += mean[2] * dt
@@ -65,15 +65,19 @@ def predict(
     """All tracks to ``time``. A row of ``motions``: q of each model, mean stay in each, mean life (seconds).
 
     ``preset``: the row of each track; when it is empty all move by the first."""
+    known, of, leave_cruise, leave_manoeuvre, lives = 0.0, -1, 0.0, 0.0, 1.0
     for i in range(count):
         dt = time - at[i]
         if dt == 0.0:
             continue
         k = preset[i] if len(preset) > 0 else 0
-        leave_cruise = 1.0 - math.exp(-abs(dt) / motions[k, 2])
-        leave_manoeuvre = 1.0 - math.exp(-abs(dt) / motions[k, 3])
+        if dt != known or k != of:  # nearly all have the same
+            known, of = dt, k
+            leave_cruise = 1.0 - math.exp(-abs(dt) / motions[k, 2])
+            leave_manoeuvre = 1.0 - math.exp(-abs(dt) / motions[k, 3])
+            lives = math.exp(-abs(dt) / motions[k, 4])
         cruise[i] = mix(mean[i], cov[i], cruise[i], leave_cruise, leave_manoeuvre)
         move(mean[i, 0], cov[i, 0], dt, motions[k, 0])
         move(mean[i, 1], cov[i, 1], dt, motions[k, 1])
-        existence[i] *= math.exp(-abs(dt) / motions[k, 4])
+        existence[i] *= lives
         at[i] = time

@@ -8,6 +8,7 @@ import numpy as np
 from summit_fusion.jipda.associate import associate, weigh
 from summit_fusion.jipda.bearing import Bearings, absorb_bearings
 from summit_fusion.jipda.coalesce import keep_apart
+from summit_fusion.jipda.encounters import Watch
 from summit_fusion.jipda.evidence import NO_PRESETS, Evidence, Knowledge, presets_of
 from summit_fusion.jipda.gate import file_scan, gate_filed
 from summit_fusion.jipda.layout import FULL, Arrays, Floats, Ints, Marks
@@ -57,6 +58,8 @@ class JipdaTracker:
         self.settings = settings or TrackerSettings()
         self.tracks = Arrays.empty()
         self.next_id = 0
+        self.watch: Watch | None = None
+        """Is shown what each scan may be of; for `hindsight`."""
         self.filed: dict[tuple[float, str], tuple[Detections, Filed]] | None = None
         """What the gate made of each scan; for those who take in scans again."""
         motion, s = self.settings.motion, self.settings
@@ -112,6 +115,8 @@ class JipdaTracker:
         if tells_more:
             self.evidence.weigh(t, scan, lag, start, edges, psi)
         share, none, alone = associate(start, edges, psi, missed, len(scan.z))
+        if self.watch is not None:
+            self.watch.see(t, scan, background, detect, start, edges, share, alone)
         keep_apart(start, edges, psi, share, t.count, len(scan.z))
         update(
             t.mean, t.cov, t.cruise, t.existence, detect, start, edges, values, share, none,

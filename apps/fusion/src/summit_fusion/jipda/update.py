@@ -6,14 +6,14 @@ models of the IMM weighed by the likelihood of what they predicted.
 
 import numpy as np
 
-from summit_fusion.compiled import kernel
+from summit_fusion.compiled import inlined, kernel
 from summit_fusion.jipda.layout import UU, UV, VV, XU, XV, XX, XY, YU, YV, YY, Floats, Ints
 
 MOST_EXISTENCE = 0.99999
 LEAST_WEIGHT = 1e-9
 
 
-@kernel
+@inlined
 def condition(
     mean: Floats, cov: Floats, i: int, m: int, z: Floats, noise: Floats, lag: Floats, j: int, weight: float,
     shift: Floats, moment: Floats,
@@ -53,7 +53,7 @@ def condition(
     moment[VV] += weight * (vv - kv0 * av - kv1 * bv + dv * dv)
 
 
-@kernel
+@inlined
 def collapse(mean: Floats, cov: Floats, i: int, m: int, shift: Floats, moment: Floats, total: float) -> None:
     """The Gaussian with the moments of the mixture becomes model m of track i."""
     scale = 1.0 / total
@@ -74,7 +74,7 @@ def collapse(mean: Floats, cov: Floats, i: int, m: int, shift: Floats, moment: F
     cov[i, m, VV] = moment[VV] * scale - dv * dv
 
 
-@kernel
+@inlined
 def outlast(
     existence: Floats, detect: Floats, none: Floats, share: Floats, i: int, first: int, last: int
 ) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def outlast(
     return unseen, alive
 
 
-@kernel
+@inlined
 def begin_mixture(cov: Floats, i: int, m: int, missed: float, shift: Floats, moment: Floats) -> None:
     """The sums of the mixture with nothing but the prediction of model m, which counts with the weight ``missed``."""
     for k in range(4):
@@ -100,7 +100,7 @@ def begin_mixture(cov: Floats, i: int, m: int, missed: float, shift: Floats, mom
         moment[k] = missed * cov[i, m, k]
 
 
-@kernel
+@inlined
 def weight_of(values: Floats, share: Floats, prior: float, part: float, e: int, m: int) -> float:
     """What edge e counts in the mixture of model m: its share, as far as that model predicted it."""
     both = prior * values[e, 0] + (1.0 - prior) * values[e, 1]

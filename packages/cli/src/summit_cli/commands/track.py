@@ -15,12 +15,16 @@ import click
 from summit_cli.commands import options
 
 if TYPE_CHECKING:
+    from summit_fusion.jipda import Estimate
+
     from summit_cli.assumptions import Assumptions
     from summit_cli.detections import Detection, Scenario
 
 SHOWN_EVERY_S = 1.0
 NEAR_ZERO_S = 3600.0
 LONGEST_S = 14 * 86_400.0
+MOST_KEPT = 500_000
+"""Rows of pictures that wait for what comes afterwards: 100 MB."""
 PRESETS = ("auto", "default", "aircraft", "vehicle", "vessel", "harbour")
 
 
@@ -81,8 +85,10 @@ class Tally:
 @click.option(
     "--smooth/--no-smooth",
     default=None,
-    help="Show in each picture what all of the recording tells, what came afterwards as well. "
-    "Without either: where targets report themselves (settings other than default and harbour), not online.",
+    help="Show in each picture what all of the recording tells, what came afterwards as well; or nothing of that. "
+    "Without either, and not online: all of it where targets report themselves (settings other than default and "
+    "harbour), else where targets come near each other: who was who, and where, is then told by the seconds "
+    "afterwards.",
 )
 @options.as_json
 def track(
@@ -111,9 +117,9 @@ def track(
     with click.open_file(source, "rb") as lines:
         found = _read(lines, tally)
     assumed = _assume(preset, found, scenario, tally)
-    if smooth is None:
-        smooth = assumed.every_s is not None and not online
-    work = _track_online if online else _track_whole if smooth else _track_all
+    if smooth is None and assumed.every_s is not None:
+        smooth = not online
+    work = _track_online if online else _track_whole if smooth else partial(_track_all, hindsight=smooth is None)
     try:
         with click.open_file(target, "wb") as out:
             work(found, scenario, assumed, out, tally)
@@ -190,11 +196,17 @@ def _read(lines: IO[bytes], tally: Tally) -> "list[Detection]":
 
 
 def _track_all(
-    found: "list[Detection]", scenario: "Scenario", assumed: "Assumptions", out: IO[bytes], tally: Tally
+    found: "list[Detection]",
+    scenario: "Scenario",
+    assumed: "Assumptions",
+    out: IO[bytes],
+    tally: Tally,
+    hindsight: bool,
 ) -> None:
     from rich.console import Console
     from rich.progress import Progress
     from summit_fusion.jipda import JipdaTracker
+    from summit_fusion.jipda.hindsight import Hindsight
     from summit_fusion.jipda.warm import warm
 
     from summit_cli.detections import line_of, scans
@@ -203,27 +215,37 @@ def _track_all(
     warm()
     begin, end = _period(found, scenario)
     tracker, shown_at = JipdaTracker(assumed.settings), begin + 0.5
+    afterwards = Hindsight(tracker) if hindsight else None
     console = Console(stderr=True)
 
-    def show() -> None:
-        estimate = tracker.estimate(shown_at)
-        tally.tracks.update(estimate.id.tolist())
-        out.write(line_of(estimate))
+    def show(estimates: "list[Estimate]") -> None:
+        for estimate in estimates:
+            tally.tracks.update(estimate.id.tolist())
+            out.write(line_of(estimate))
 
+    def amend(room: int) -> None:
+        if afterwards is not None and afterwards.rows > room:
+            tally.spend(lambda: amended.extend(afterwards.amended()))
+            show(amended)
+            amended.clear()
+
+    amended: list[Estimate] = []
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("seconds tracked", total=end)
         every_s = assumed.every_s
         for scan, refused in scans(found, scenario) if every_s is None else reports(found, scenario, every_s):
             while shown_at < min(scan.time, end):
-                show()
+                show([tracker.estimate(shown_at)]) if afterwards is None else afterwards.show(shown_at)
                 shown_at += SHOWN_EVERY_S
                 bar.update(task, completed=shown_at)
+            amend(MOST_KEPT)
             tally.rejected += refused
             tally.detections += len(scan.z)
             tally.clock(partial(tracker.step, scan))
         while shown_at < end:
-            show()
+            show([tracker.estimate(shown_at)]) if afterwards is None else afterwards.show(shown_at)
             shown_at += SHOWN_EVERY_S
+    amend(-1)
 
 
 def _track_whole(
