@@ -10,6 +10,7 @@ import pytest
 from summit_core import wire
 from summit_core.bus import Delivery
 from summit_core.clock import ManualClock
+from summit_core.errors import UnavailableError
 from summit_core.ids import derived_id
 from summit_core.model import Measurement, SourceAccount
 from summit_core.observability.health import HealthMonitor
@@ -92,6 +93,38 @@ async def test_duplicates_in_a_batch_and_a_sequence_of_careful_ones(pool: Pool) 
     for source, parity in (("a", 0), ("b", 1)):
         mine = [number for number in every if number % 2 == parity]
         assert (await counts(pool))[source] == (len(mine), len(set(mine)), len(mine) - len(set(mine)))
+
+
+async def test_batches_underway_together_are_entered_in_the_order_of_the_stream(pool: Pool) -> None:
+    """Each repeats keys of the one before it, in another order: it waits for them, and never they for it."""
+    one = recorder(pool)
+    sent = [tuple(range(start, start + 8))[:: -1 if start % 2 else 1] for start in range(0, 40, 3)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(one.observations([message(seq, *numbers)]) for seq, numbers in enumerate(sent, start=1)))
+    every = [number for numbers in sent for number in numbers]
+    for source, parity in (("a", 0), ("b", 1)):
+        mine = [number for number in every if number % 2 == parity]
+        assert (await counts(pool))[source] == (len(mine), len(set(mine)), len(mine) - len(set(mine)))
+    last = (NOW, len(sent))
+    assert tuple(await pool.fetchrow("SELECT date_trunc('second', at), seq FROM books")) == last
+    await recorder(pool).observations([message(seq, *numbers) for seq, numbers in enumerate(sent, start=1)])
+    assert sum(received for received, _, _ in (await counts(pool)).values()) == len(every), "counted once"
+
+
+async def test_when_a_batch_fails_those_begun_behind_it_fail_and_all_are_entered_when_they_come_again(
+    pool: Pool,
+) -> None:
+    one, first, second = recorder(pool), message(1, 0, 1), message(2, 1, 2)
+    failing = asyncio.create_task(one.observations([first]))
+    behind = asyncio.create_task(one.observations([second]))
+    await asyncio.sleep(0)
+    failing.cancel()
+    await asyncio.wait({failing, behind})
+    assert failing.cancelled() and isinstance(behind.exception(), UnavailableError)
+    assert await counts(pool) == {}
+    await one.observations([first])
+    await one.observations([second])
+    assert await counts(pool) == {"a": (2, 2, 0), "b": (2, 1, 1)}
 
 
 async def test_two_fabrics_for_a_moment_keep_one_set_of_books(pool: Pool) -> None:

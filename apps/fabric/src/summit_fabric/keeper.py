@@ -95,7 +95,8 @@ class Keeper:
                 held = self._take(one)
                 if held is not None:
                     touched[one.source] = held
-        self._behind = more and any(map(self._is_late, touched))
+        oldest = min((self._heard[source] for source in touched), default=None) if more else None
+        self._behind = oldest is not None and (self._clock.now() - oldest).total_seconds() > BEHIND_S
         self._taken_at = asyncio.get_running_loop().time()
         return touched
 
@@ -127,9 +128,6 @@ class Keeper:
                 await self._write_waiting(due)
             health.beat(PACER)
             await asyncio.sleep(PACE_S)
-
-    def _is_late(self, source: str) -> bool:
-        return (self._clock.now() - self._heard[source]).total_seconds() > BEHIND_S
 
     @property
     def _pause_s(self) -> float:

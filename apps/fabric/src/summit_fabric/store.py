@@ -1,9 +1,12 @@
 """What fabric writes to PostgreSQL: each batch in one transaction with the accounts that it changes."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from summit_core.bus import Delivery
+from summit_core.errors import UnavailableError
 from summit_core.model import AnyObservation, DeadLetter
 from summit_core.observability.metrics import DUPLICATE, STORED
 from summit_core.store import Pool, insert_ignoring_duplicates, insert_new
@@ -38,13 +41,29 @@ class Store:
         self._partitions = partitions
         self._books = books
         self._careful = 0
+        self._copying = asyncio.Lock()
+        self._failures = 0
 
     async def record(self, batches: Sequence[tuple[Delivery, Batch]]) -> None:
         """Store observations, and enter them into their sources' accounts: each message exactly once, also when it
-        comes again because we died before we acknowledged it."""
+        comes again because we died before we acknowledged it.
+
+        While one batch is entered and committed the next is copied. Both go in the order of the stream: who copies
+        may have to wait until a key of the one before him is committed, never the other way round. When one fails,
+        those that were begun behind it fail too, so that all of them come again and are entered in order.
+        """
+        failures, done = self._failures, False
+        try:
+            await self._record(batches, failures)
+            done = True
+        finally:
+            self._failures += not done
+
+    async def _record(self, batches: Sequence[tuple[Delivery, Batch]], failures: int) -> None:
         parts = [batch for _, batch in batches]
         copied = rows.copied(parts)
-        async with self._books.turn:
+        async with AsyncExitStack() as entering, AsyncExitStack() as copying:
+            await copying.enter_async_context(self._copying)
             await self._partitions.make_for(one.observed_at for batch in parts for one in batch.observations)
             async with self._pool.acquire() as connection, connection.transaction():
                 self._careful = max(0, self._careful - 1)
@@ -53,6 +72,10 @@ class Store:
                     key=("t", "id"),
                     careful=self._careful > 0,
                 )
+                await entering.enter_async_context(self._books.turn)
+                await copying.aclose()  # not sooner: nobody behind us may overtake
+                if self._failures != failures:
+                    raise UnavailableError("the batch before this one failed; both come again")
                 entered = await self._books.open(connection)
                 entries = entries_of(batches, before, entered)
                 ledgers = await self._books.read(connection, entries)

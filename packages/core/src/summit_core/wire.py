@@ -69,11 +69,6 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def encode_lines(values: Sequence[object]) -> bytes:
-    """Model objects as JSON, each with a line feed behind it; none within."""
-    return _encoder.encode_lines(values)
-
-
 def decode(data: bytes, type_: type[T]) -> T:
     """JSON bytes as ``type_``; raises :class:`InputError` that names the field."""
     _check_bytes(data)

@@ -21,12 +21,14 @@ INIT_TIMEOUT_S = 120
 
 # Small and durable: one machine, five services, few connections each. synchronous_commit stays on, because a consumer
 # acknowledges after the commit. io_method=sync needs no worker processes; parallel workers and jit cost memory.
+# wal_buffers holds what a large COPY writes; with the 1 MB that follow from shared_buffers it stops to write them out.
 # work_mem is used only while something is sorted, and holds the picture of a moment with 5,000 entities.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "shared_buffers": "32MB",
+    "wal_buffers": "8MB",
     "max_connections": "60",
     "work_mem": "8MB",
     "maintenance_work_mem": "32MB",

@@ -118,6 +118,8 @@ class _Lane:
             self._works.popleft()
 
     async def _handle(self, deliveries: list[Delivery], before: asyncio.Task[None] | None) -> None:
+        if before is not None and before.done():
+            before.result()  # it failed, and nobody has noticed yet
         await self._handler(deliveries)
         if before is not None:
             await before
@@ -171,7 +173,7 @@ async def pull(
                 await asyncio.sleep(gather_s if deliveries and not behind else 0.0)
                 requests.renew()
             elif len(deliveries) > MANY:
-                await asyncio.sleep(DENSE_S)
+                await asyncio.sleep(0.0 if deliveries[-1].pending >= batch else DENSE_S)
             elif pace_s and deliveries and (left := next_at - loop.time()) > 0:
                 await asyncio.sleep(left)
             await requests.news(consumer)

@@ -8,8 +8,8 @@ import msgspec
 
 VERSION: Final = "NATS/1.0"
 _WORDS_WITH_DOMAIN: Final = 11
-_DOTS: Final = 8
-"""Of an acknowledgement subject without a domain."""
+_NANOSECONDS: Final = 19
+"""Digits of a time since 1970, from 2001 to 2286: where a domain is named, what stands there counts messages."""
 
 
 class Message(msgspec.Struct, gc=False):
@@ -43,8 +43,8 @@ class Message(msgspec.Struct, gc=False):
     @property
     def moment(self) -> datetime:
         """``timestamp`` to the millisecond, for whoever reads that of every message: most share it with the last."""
-        at = self.reply.rsplit(".", 2)[1] if self.reply.count(".") == _DOTS else self._where[3]
-        return _millisecond(at[:-6])
+        at = self.reply.rsplit(".", 2)[1]
+        return _millisecond((at if len(at) == _NANOSECONDS else self._where[3])[:-6])
 
     @property
     def pending(self) -> int:
