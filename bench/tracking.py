@@ -2,7 +2,8 @@
 
 Scenarios, scorer and the Stone Soup runner are those of ../shared/bench/tracking. Stone Soup runs in an environment of
 its own below .tools, with both of its tuned settings; the better one counts, metric by metric. Figures of several seeds
-are means; the identity switches, which are few, are told of each seed as well.
+are means; the identity switches, which are few, are told of each seed as well. ``filter_alone`` is ours without what is
+told by the seconds afterwards (`--no-smooth`), which Stone Soup's tracker does not look at either.
 
     python bench/tracking.py [--sizes 10,100,500,1000] [--seeds 101,102,103] [--no-peer]
 
@@ -96,10 +97,11 @@ def theirs(peers: str, scenario: Path, until: float) -> Row:
 
 
 def compare(peers: str, folder: Path, size: int, seeds: list[int], peer: bool) -> Row:
-    pairs = []
+    pairs, alone = [], []
     for seed in seeds:
         scenario = generate(folder, size, seed, "--dur", str(WINDOW_S[size]))
         mine = ours(peers, scenario, WINDOW_S[size])
+        alone.append(ours(peers, scenario, WINDOW_S[size], "--no-smooth"))
         other = theirs(peers, scenario, WINDOW_S[size]) if peer else {}
         pairs.append((mine, other))
         switches = mine["idsw_per_100_target_min"]
@@ -107,6 +109,7 @@ def compare(peers: str, folder: Path, size: int, seeds: list[int], peer: bool) -
     names = ("gospa_rms_per_target", "idsw_per_100_target_min", "idf1", "detections_per_cpu_s")
     row: Row = {name: round(mean(mine[name] for mine, _ in pairs), 4) for name in names}
     row["idsw_by_seed"] = {seed: mine["idsw_per_100_target_min"] for seed, (mine, _) in zip(seeds, pairs, strict=True)}
+    row["filter_alone"] = {name: round(mean(one[name] for one in alone), 4) for name in names}
     row["nees4"] = round(mean(mine["nees4"] for mine, _ in pairs), 3)
     if peer:
         row["stone_soup"] = {name: round(mean(other[name] for _, other in pairs), 4) for name in names}

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from summit_fusion.jipda.bearing import Bearings
-from summit_fusion.jipda.hindsight import Hindsight
 from summit_fusion.jipda.late import LateTracker
 from summit_fusion.jipda.merge import Duplicates
 from summit_fusion.jipda.scan import Detections
@@ -35,10 +34,3 @@ def warm() -> None:
         late.take(Detections.of(time, places[rows], noise[rows], clutter=1e-8, key=np.array(keys))[0])
         late.settle()
     Duplicates().look(late)
-    afterwards = Hindsight(JipdaTracker())
-    for second in range(6):
-        apart = 30.0 * (2.5 - second)
-        pair = np.array([[-apart, 0.0], [apart, 5.0]])
-        afterwards.tracker.step(Detections.of(float(second), pair, noise[:2], clutter=1e-8)[0])
-        afterwards.show(second + 0.5)
-    afterwards.amended()

@@ -208,11 +208,14 @@ def _track_all(
     from summit_fusion.jipda import JipdaTracker
     from summit_fusion.jipda.hindsight import Hindsight
     from summit_fusion.jipda.warm import warm
+    from summit_fusion.jipda.warm_hindsight import warm_hindsight
 
     from summit_cli.detections import line_of, scans
     from summit_cli.reports import reports
 
     warm()
+    if hindsight:
+        warm_hindsight()
     begin, end = _period(found, scenario)
     tracker, shown_at = JipdaTracker(assumed.settings), begin + 0.5
     afterwards = Hindsight(tracker) if hindsight else None
