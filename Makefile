@@ -1,7 +1,7 @@
 # Summit OS. `make` or `make help` lists the targets; `make run` and `make test` need nothing done before.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup run secrets secrets-document readiness readiness-document stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz fuzz-api soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits bench-audit \
+.PHONY: help setup run secrets secrets-document readiness readiness-document figures stack-up stack-down stack-key stack-test pin-images test check lint format types imports drift limits locks schemas e2e chaos fuzz fuzz-api soak bench bench-bus bench-fabric bench-pipeline bench-queries bench-localisation bench-zones bench-stream bench-cold bench-tracking bench-hotspots bench-terrain bench-recordings bench-shards bench-limits bench-audit \
 	up down status health clean
 
 # what setup.sh puts there wins only where the machine has nothing suitable
@@ -76,6 +76,9 @@ soak: setup ## Ten minutes at 1,000 observations a second: memory stays, nothing
 readiness: setup ## The table of the production checklist: each line passed, failed, skipped or missing (ID=H3 for one)
 	@$(BIN)/python scripts/readiness.py $(if $(ID),--id $(ID)) $(ARGS)
 
+figures: ## Write docs/ops/figures.md from bench/results
+	$(BIN)/python scripts/figures.py
+
 readiness-document: ## Write docs/ops/readiness.md from what the tests of the checklist plant
 	$(BIN)/python scripts/readiness_document.py
 
@@ -103,6 +106,7 @@ drift: ## Lock files and schemas say what the sources say
 	$(BIN)/python scripts/dashboards.py --check
 	$(BIN)/python scripts/secrets_document.py --check
 	$(BIN)/python scripts/readiness_document.py --check
+	$(BIN)/python scripts/figures.py --check
 
 limits: ## Size of files and functions, broad excepts
 	$(BIN)/python scripts/check_limits.py
