@@ -2,7 +2,7 @@
 
     python scripts/figures.py [--check]
 
-A figure that misses its bar says so. What is measured on one machine says little of another: ratios were taken in one run.
+A figure that misses its bar says so. What is measured on one machine says little of another; ratios are of one run.
 """
 
 import argparse
@@ -18,14 +18,14 @@ RESULTS: Final = ROOT / "bench" / "results"
 DOCUMENT: Final = ROOT / "docs" / "ops" / "figures.md"
 HEAD: Final = """# Figures
 
-What was measured last, from `bench/results` (`make figures` writes this page; CI holds it to those files). Two shared cores;
-each file names the machine, its load and the commit. [bars.md](bars.md) lists every command, tests among them.
+What was measured last, from `bench/results` (`make figures` writes this page; CI holds it to those files). Two shared
+cores; each file names the machine, its load and the commit. [bars.md](bars.md) lists every command, tests among them.
 
 """
 
 
 class Figure(NamedTuple):
-    """``at``: the way through the result file. ``least`` and ``most``: the bar, None where there is none on that side."""
+    """``at``: the way through the result file. ``least`` and ``most``: the bar, None where none is on that side."""
 
     what: str
     at: str
@@ -42,6 +42,8 @@ def _tracking() -> Iterator[Figure]:
         yield Figure(
             f"{size} targets: identity switches in 100 target-minutes", f"n{size}.idsw_per_100_target_min", None, 2.0
         )
+        at = f"n{size}.filter_alone.idsw_per_100_target_min"
+        yield Figure("the same without what the seconds afterwards tell", at, None, None)
         yield Figure("the same of Stone Soup", f"n{size}.stone_soup.idsw_per_100_target_min", None, None)
     yield Figure("dense scene: GOSPA a target", "dense.gospa_rms_per_target", None, 30, "m")
     yield Figure("dense scene: identity switches", "dense.idsw_per_100_target_min", None, 30)
@@ -54,7 +56,10 @@ def _tracking() -> Iterator[Figure]:
 def _localisation() -> Iterator[Figure]:
     for cameras, most in ((3, 1.2), (4, 1.2), (5, 1.1), (6, 1.1), (8, 1.1)):
         yield Figure(
-            f"{cameras} cameras: rms, times the bound", f"figures.{cameras}_cameras.rms_over_bound", None, most
+            f"{cameras} cameras: rms, times the Cramér-Rao bound",
+            f"figures.{cameras}_cameras.rms_over_bound",
+            None,
+            most,
         )
     wrong = "figures.6_cameras_15_percent_wrong"
     yield Figure("6 cameras, 15 % wrong: called ambiguous", f"{wrong}.ambiguous", None, 0.1)
