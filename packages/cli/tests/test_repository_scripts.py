@@ -1,5 +1,7 @@
 """The scripts behind the Makefile tell the truth, above all when something is wrong."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +77,18 @@ def test_make_help_names_every_public_target() -> None:
     assert code == 0
     named = {line.split()[0].replace("\x1b[1m", "") for line in lines if "\x1b[1m" in line}
     assert {"help", "setup", "run", "test", "check", "e2e", "bench", "up", "down", "health", "clean"} <= named
+
+
+def test_the_page_of_figures_says_what_the_results_say_and_which_bar_is_missed(tmp_path: Path) -> None:
+    for folder in ("bench/results", "scripts"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "docs" / "ops").mkdir(parents=True)
+    page, audit = tmp_path / "docs" / "ops" / "figures.md", tmp_path / "bench" / "results" / "audit.json"
+    script = tmp_path / "scripts" / "figures.py"
+    told = "| records to the committed, chained, signed row |"
+    for per_s, says in ((12_345.6, f"{told} 12,346 a second |"), (9_999.0, f"{told} **9,999 a second, missed** |")):
+        audit.write_text(json.dumps(json.loads(audit.read_text()) | {"per_s": per_s}))
+        assert run(sys.executable, script, "--check")[0] == 1, "the page is another, or none"
+        assert run(sys.executable, script) == (0, [])
+        assert says in page.read_text()
+        assert run(sys.executable, script, "--check")[0] == 0
