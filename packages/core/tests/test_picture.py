@@ -102,6 +102,7 @@ async def test_what_nobody_can_read_is_passed_over(nats_url: str) -> None:
     async with running({"mirror": mirror.run}, health):
         await mirror.ready.wait()
     assert (mirror.seq, mirror.all("tasks", Task)) == (5, [])
+    assert "t" in mirror.changes("tasks"), "as it was written it is shown all the same"
     found = mirror.get("entities", "a", Entity)
     assert found is not None
     assert (found[0].label, mirror.changes("entities")["b"].seq) == ("x", 4)

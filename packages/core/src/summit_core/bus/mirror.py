@@ -15,7 +15,7 @@ from summit_core.bus.consumer import Delivery, pull
 from summit_core.bus.picture import Picture
 from summit_core.bus.streams import WORLD
 from summit_core.errors import UnavailableError
-from summit_core.model import WORLD_TYPES, WorldEvent, WorldType
+from summit_core.model import WORLD_TYPES, Override, WorldEvent, WorldType
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.metrics import UNREADABLE
 
@@ -90,8 +90,8 @@ class Mirror(Picture):
         """One message that nobody can read must not stop the picture: it is counted, logged and passed over."""
         try:
             event = _decode_event(delivery.data)
-            if event.type != "entities" and event.op == "upsert":
-                msgspec.json.decode(event.body, type=WORLD_TYPES[event.type])  # who reads all of a type has to read it
+            if event.type == "overrides" and event.op == "upsert":
+                msgspec.json.decode(event.body, type=Override)  # every later version of its entity has to read it
         except msgspec.DecodeError as error:
             UNREADABLE.inc()
             log.warning(

@@ -9,11 +9,14 @@ from collections import Counter
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from summit_core.bus import effective
 from summit_core.bus.change import Change, Listener
 from summit_core.model import WORLD_TYPES, Entity, Merge, Override, WorldObject, WorldType
+from summit_core.observability.metrics import UNREADABLE
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T", bound=WorldObject)
 
 
@@ -33,6 +36,7 @@ class Picture:
         """Entities that are merged into another one."""
         self._left: dict[tuple[WorldType, str], int] = {}
         self._decoded: dict[tuple[WorldType, str], tuple[Change, WorldObject]] = {}
+        self._unreadable: dict[tuple[WorldType, str], Change] = {}
         self._listeners: list[Listener] = []
         self._versions: Counter[WorldType] = Counter()
         self._sorted: dict[WorldType, list[str]] = {}
@@ -63,8 +67,15 @@ class Picture:
         return self._decode(type_, key, change, as_), change.seq
 
     def all(self, type_: WorldType, as_: type[T]) -> list[T]:
-        """Every present object of a type."""
-        return [self._decode(type_, key, change, as_) for key, change in self.changes(type_).items()]
+        """Every present object of a type. What nobody can read is counted, logged once and passed over: it may not stop
+        whoever looks after all of them."""
+        found = []
+        for key, change in self.changes(type_).items():
+            try:
+                found.append(self._decode(type_, key, change, as_))
+            except msgspec.DecodeError as error:
+                self._tell_unreadable(type_, key, change, error)
+        return found
 
     def written(self, type_: WorldType) -> dict[str, Change]:
         """The present objects of a type as their owners wrote them, merged entities included."""
@@ -110,6 +121,7 @@ class Picture:
             objects.pop(event.key, None)
             self._left[name] = change.seq
             self._decoded.pop(name, None)
+            self._unreadable.pop(name, None)
         else:
             objects[event.key] = change
             self._left.pop(name, None)
@@ -129,6 +141,7 @@ class Picture:
         self._hidden.clear()
         self._left.clear()
         self._decoded.clear()
+        self._unreadable.clear()
         for objects in (self._shown, *self._written.values()):
             objects.clear()
         self._sorted.clear()
@@ -179,6 +192,12 @@ class Picture:
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:
             listener(change)
+
+    def _tell_unreadable(self, type_: WorldType, key: str, change: Change, error: msgspec.DecodeError) -> None:
+        if self._unreadable.get((type_, key)) is not change:
+            self._unreadable[type_, key] = change
+            UNREADABLE.inc()
+            log.warning("unreadable object, passed over", type=type_, key=key, seq=change.seq, error=str(error))
 
     def _decode(self, type_: WorldType, key: str, change: Change, as_: type[T]) -> T:
         cached = self._decoded.get((type_, key))
