@@ -87,7 +87,7 @@ class Tried:
         try:
             async with self.registry.broker.mqtt(device, key) as client:
                 subscription = await service.subscribe(">", cb=note)
-                await service.flush()
+                await service.jetstream().account_info()  # flush would ask before the subscription is written
                 for way, topic in topics():
                     if way == "publish":
                         await client.publish(topic, mark, qos=0)

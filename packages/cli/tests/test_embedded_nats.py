@@ -53,7 +53,7 @@ async def test_the_files_with_passwords_are_private(server: Nats) -> None:
 @pytest.mark.parametrize("qos", [0, 1, 2])
 async def test_a_device_publishes_where_it_may(server: Nats, bus: Client, qos: int) -> None:
     heard = await bus.subscribe(">")
-    await bus.flush()
+    await bus.jetstream().account_info()  # flush would ask before the subscription is written
     async with device(server) as client:
         for topic in ("observations/bearing", "devices/d-1/telemetry", "devices/d-1/status", "tasks/d-1/status"):
             await client.publish(topic, b"{}", qos=qos)
@@ -79,7 +79,7 @@ async def test_a_device_hears_its_dispatches(server: Nats, bus: Client, qos: int
 
 async def test_the_last_will_comes_when_the_link_breaks(server: Nats, bus: Client) -> None:
     heard = await bus.subscribe("devices.d-2.status")
-    await bus.flush()
+    await bus.jetstream().account_info()  # flush would ask before the subscription is written
     will = aiomqtt.Will("devices/d-2/status", b'{"status":"offline"}', qos=1)
     async with device(server, will=will, identifier="d-2") as client:
         broken = client._client.socket()
@@ -98,7 +98,7 @@ async def test_a_device_may_not_listen_to_the_world(server: Nats) -> None:
 
 async def test_a_device_may_not_publish_as_the_world(server: Nats, bus: Client) -> None:
     heard = await bus.subscribe("world.>")
-    await bus.flush()
+    await bus.jetstream().account_info()  # flush would ask before the subscription is written
     async with device(server) as client:
         await client.publish("world/entities/x", b"{}", qos=1)
         await client.publish("observations/report", b"{}", qos=1)
@@ -117,7 +117,7 @@ async def test_a_wrong_password_and_a_device_on_the_bus_are_refused(server: Nats
 
 async def test_a_ten_megabyte_message_reaches_the_ingest(server: Nats, bus: Client) -> None:
     heard = await bus.subscribe("observations.report")
-    await bus.flush()
+    await bus.jetstream().account_info()  # flush would ask before the subscription is written
     async with device(server) as client:
         await client.publish("observations/report", b"x" * 10_000_000, qos=1, timeout=WAIT_S)
     assert len((await heard.next_msg(WAIT_S)).data) == 10_000_000

@@ -67,7 +67,7 @@ async def listener(bus: Nats) -> Listener:
     heard = Listener()
     for subject in ("observations.*", "observations.*.*", "devices.*.*", "tasks.*.status"):
         await bus.subscribe(subject, cb=heard.hear)
-    await bus.flush()
+    await bus.jetstream().account_info()  # flush would ask before the subscription is written
     return heard
 
 
