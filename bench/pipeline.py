@@ -102,16 +102,17 @@ async def pipeline_round(system: System, console: Console, door: Door, messages:
 
 
 async def _recorded(connection: asyncpg.Connection, messages: Sequence[Message]) -> float:
-    """When all of them were visible to another transaction. Until the last one is, it alone is asked for, by its key:
-    the database's answers are part of what is measured."""
-    last = messages[-1]
-    key = "SELECT count(*) FROM observations WHERE t = $1 AND id = $2"
+    """When the last message of every device was visible to another transaction. They are asked for by their keys, the
+    very last one first: the database's answers are part of what is measured. That all the others are there as well is
+    counted when the measurement is over."""
+    ends = {message.device: message for message in messages}.values()
+    keys = [(datetime.fromisoformat(one.at), one.id) for one in ends]
+    query = """SELECT count(*) FROM unnest($1::timestamptz[], $2::uuid[]) AS wanted(t, id), LATERAL
+        (SELECT FROM observations AS o WHERE o.t = wanted.t AND o.id = wanted.id LIMIT 1) AS found"""
     deadline = time.monotonic() + WAIT_S
-    for query, values, wanted in (
-        (key, (datetime.fromisoformat(last.at), last.id), 1),
-        (SINCE, (messages[0].at,), len(messages)),
-    ):
-        while await connection.fetchval(query, *values) < wanted:
+    for wanted in (keys[-1:], keys):
+        at, identifiers = zip(*wanted, strict=True)
+        while await connection.fetchval(query, at, identifiers) < len(wanted):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not all recorded after {WAIT_S:.0f} s")
             await asyncio.sleep(0.02)

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from summit_core import wire
@@ -15,8 +17,9 @@ from summit_core.ids import derived_id
 from summit_core.model import Measurement, SourceAccount
 from summit_core.observability.health import HealthMonitor
 from summit_core.store import Pool, create_pool
+from summit_fabric import worker
 from summit_fabric.accounts import Ledger
-from summit_fabric.books import Books
+from summit_fabric.books import Books, Entered
 from summit_fabric.decoded import Decoded
 from summit_fabric.partitions import Partitions
 from summit_fabric.silence import SILENT_SOURCES, Silence
@@ -111,13 +114,34 @@ async def test_batches_underway_together_are_entered_in_the_order_of_the_stream(
     assert sum(received for received, _, _ in (await counts(pool)).values()) == len(every), "counted once"
 
 
+async def test_batches_of_several_transactions_are_entered_in_the_order_of_the_stream(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are when the recorder has to catch up. Else a message that comes again after a crash would count as a
+    duplicate: those entered in the books are known by the last of them."""
+    monkeypatch.setattr(worker, "OBSERVATIONS_A_TRANSACTION", 2)
+    one, sent = recorder(pool), [message(seq, 2 * seq, 2 * seq + 1) for seq in range(1, 9)]
+    entered = []
+    write = Books.write
+
+    async def note(books: Books, connection: asyncpg.Connection, ledgers: Any, at: datetime, seq: Entered) -> None:
+        entered.append(seq.seq)
+        await write(books, connection, ledgers, at, seq)
+
+    monkeypatch.setattr(Books, "write", note)
+    async with asyncio.timeout(20):
+        await asyncio.gather(one.observations(sent[:3]), one.observations(sent[3:4]), one.observations(sent[4:]))
+    assert entered == list(range(1, 9))
+
+
 async def test_when_a_batch_fails_those_begun_behind_it_fail_and_all_are_entered_when_they_come_again(
     pool: Pool,
 ) -> None:
     one, first, second = recorder(pool), message(1, 0, 1), message(2, 1, 2)
     failing = asyncio.create_task(one.observations([first]))
     behind = asyncio.create_task(one.observations([second]))
-    await asyncio.sleep(0)
+    for _ in "both", "their transactions":
+        await asyncio.sleep(0)  # begun
     failing.cancel()
     await asyncio.wait({failing, behind})
     assert failing.cancelled() and isinstance(behind.exception(), UnavailableError)

@@ -133,9 +133,17 @@ class Recorder:
         self._decoded = decoded
 
     async def observations(self, deliveries: list[Delivery]) -> None:
-        """One transaction of very many would hold up the next for long."""
-        for group in grouped(read_batches(deliveries, self._decoded)):
-            await self._store.record(group)
+        """One transaction of very many would hold up the next for long. All are begun before anybody behind us is, as
+        the store keeps their order."""
+        batches = grouped(read_batches(deliveries, self._decoded))
+        works = [asyncio.create_task(self._store.record(group)) for group in batches]
+        try:
+            for work in works:
+                await work
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
 
     async def dead_letters(self, deliveries: list[Delivery]) -> None:
         letters = []
