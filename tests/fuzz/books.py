@@ -7,8 +7,17 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+import nats
+from nats.aio.client import Client
 
 SETTLE_S = 30.0
+WAY = (
+    ("INGEST", "fabric-validator"),
+    ("LINKS", "fabric-statuses"),
+    ("OBSERVATIONS", "fabric-recorder"),
+    ("DEADLETTERS", "fabric-deadletters"),
+)
+"""Who takes from which stream, in the order in which an input passes them."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,16 @@ class Auditor:
         return Books(**totals, rows=rows, letters=letters)
 
     async def settled(self, before: Books, least: int, most: int) -> Books:
-        """The books once they show between ``least`` and ``most`` more than before and agree; or as they are then."""
+        """The books once nothing is underway, they agree and show between ``least`` and ``most`` more than before; or
+        as they are when that takes too long. What were still underway would be taken for the next batch's."""
         deadline = asyncio.get_running_loop().time() + SETTLE_S
+        bus = await nats.connect(self._endpoints["nats"])
         while True:
+            quiet = await _quiet(bus)
             books = await self.read()
-            done = books.agree and least <= books.received - before.received <= most
+            done = quiet and books.agree and least <= books.received - before.received <= most
             if done or asyncio.get_running_loop().time() > deadline:
+                await bus.close()
                 return books
             await asyncio.sleep(0.05)
 
@@ -103,3 +116,12 @@ class Auditor:
                 found += answer["items"]
                 cursor = answer["next"]
         return found
+
+
+async def _quiet(bus: Client) -> bool:
+    """Whether all that is stored in the streams has been dealt with."""
+    for stream, durable in WAY:
+        info = await bus.jetstream().consumer_info(stream, durable)
+        if info.num_pending or info.num_ack_pending:
+            return False
+    return True

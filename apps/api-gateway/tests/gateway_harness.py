@@ -136,7 +136,7 @@ class World:
             updated_at=now,
             location=Location(lat=lat, lon=-84.2),
         )
-        return await self._writer.put("entities", key, entity, at=now)
+        return (await self._writer.put("entities", key, entity, at=now)).seq
 
     async def leave(self, key: str) -> int:
-        return await self._writer.leave("entities", key, at=datetime.now(UTC))
+        return (await self._writer.leave("entities", key, at=datetime.now(UTC))).seq

@@ -14,6 +14,7 @@ from summit_core.model import (
     OverriddenField,
     Override,
     Relation,
+    WorldType,
 )
 
 NOW = datetime.now(UTC)
@@ -24,7 +25,8 @@ async def put(world: World, *objects: Entity | Override) -> int:
     """The version of the last one."""
     writer, seq = WorldWriter(world.bus, "test"), 0
     for one in objects:
-        seq = await writer.put("entities" if isinstance(one, Entity) else "overrides", one.id, one, at=NOW)
+        type_: WorldType = "entities" if isinstance(one, Entity) else "overrides"
+        seq = (await writer.put(type_, one.id, one, at=NOW)).seq
     return seq
 
 

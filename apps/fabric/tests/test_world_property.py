@@ -53,7 +53,7 @@ class Log:
         self.dies_after: int | None = None
         self.stored_at_death = False
 
-    async def put(self, type_: Any, key: str, body: Any, *, at: datetime, **more: Any) -> int:
+    async def put(self, type_: Any, key: str, body: Any, *, at: datetime, **more: Any) -> Change:
         raw = msgspec.Raw(wire.encode(body))
         return self.write(type_, key, "upsert", at, raw, more.get("causes", ()), expected=more.get("expected"))
 
@@ -66,7 +66,7 @@ class Log:
         reason: Any = "deleted",
         expected: Any = None,
         organisation: str | None = None,
-    ) -> int:
+    ) -> Change:
         assert organisation is None
         return self.write(type_, key, "delete", at, msgspec.Raw(b"null"), (), reason=reason, expected=expected)
 
@@ -81,7 +81,7 @@ class Log:
         *,
         reason: Any = None,
         expected: int | None = None,
-    ) -> int:
+    ) -> Change:
         if self.dies_after is not None:
             self.dies_after -= 1
             if self.dies_after < 0 and not self.stored_at_death:
@@ -91,11 +91,11 @@ class Log:
         event = WorldEvent(
             id=new_id(), type=type_, key=key, op=op, source="t", at=at, causes=causes, body=body, reason=reason
         )
-        seq = len(self.changes) + 1
-        self.changes.append(Change(seq, event))
+        change = Change(len(self.changes) + 1, event)
+        self.changes.append(change)
         if self.dies_after is not None and self.dies_after < 0:
             raise UnavailableError("died after the write")
-        return seq
+        return change
 
     def last_per_subject(self) -> list[Change]:
         latest = {(change.event.type, change.event.key): change for change in self.changes}
@@ -153,8 +153,7 @@ class WorldMachine(RuleBasedStateMachine):
             sources=(f"src-{key}",),
             updates=self.number,
         )
-        seq = self.run(self.log.put("entities", key, entity, at=now))
-        self.mirror.apply(self.log.changes[seq - 1])
+        self.mirror.apply(self.run(self.log.put("entities", key, entity, at=now)))
         self.automatic[key] = entity
 
     @precondition(lambda self: len(self.automatic) == len(KEYS))
@@ -162,8 +161,7 @@ class WorldMachine(RuleBasedStateMachine):
     def vanish(self, key: str) -> None:
         """The owner lets go."""
         del self.automatic[key]
-        seq = self.run(self.log.leave("entities", key, at=self.clock.at))
-        self.mirror.apply(self.log.changes[seq - 1])
+        self.mirror.apply(self.run(self.log.leave("entities", key, at=self.clock.at)))
 
     @rule(key=keys, patch=st.fixed_dictionaries({}, optional=VALUES).filter(bool))
     def override(self, key: str, patch: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fabric_harness import eventually
 from nats.js.errors import NotFoundError
 from summit_core import wire
-from summit_core.bus import Bus, Mirror, WorldWriter
+from summit_core.bus import Bus, Change, Mirror, WorldWriter
 from summit_core.bus.streams import WORLD
 from summit_core.clock import ManualClock
 from summit_core.errors import ConflictError, UnavailableError
@@ -45,7 +45,7 @@ class Dying(WorldWriter):
         super().__init__(bus, "fabric")
         self._left, self._stored = at, stored
 
-    async def put(self, *args: Any, **kwargs: Any) -> int:
+    async def put(self, *args: Any, **kwargs: Any) -> Change:
         if self._left is not None:
             self._left -= 1
             if self._left < 0:

@@ -49,7 +49,7 @@ async def test_the_mirror_follows_writes_and_leaves_and_a_second_one_starts_equa
         async with running("mirror", mirror.run, health):
             await mirror.ready.wait()
             for label in ("one", "two"):
-                version = await writer.put("entities", "a", entity("a", label), at=NOW)
+                version = (await writer.put("entities", "a", entity("a", label), at=NOW)).seq
             await writer.put("entities", "b", entity("b"), at=NOW)
             await writer.leave("entities", "b", at=NOW)
             await until(lambda: mirror.seq == 4)
@@ -77,7 +77,8 @@ async def test_who_decides_by_a_picture_that_gathers_waits_until_it_is_level(nat
             await mirror.ready.wait()
             await writer.put("entities", "a", entity("a"), at=NOW)
             await until(lambda: mirror.seq == 1)
-            last = [await writer.put("entities", "a", entity("a", str(number)), at=NOW) for number in range(2)][-1]
+            for number in range(2):
+                last = (await writer.put("entities", "a", entity("a", str(number)), at=NOW)).seq
             assert mirror.seq < last  # it gathers
             await mirror.caught_up()
             assert mirror.seq == last
@@ -89,7 +90,7 @@ async def test_who_decides_by_a_picture_that_gathers_waits_until_it_is_level(nat
 async def test_a_writer_that_was_overtaken_is_told(nats_url: str) -> None:
     async with connected(nats_url) as bus:
         writer = WorldWriter(bus, "test")
-        version = await writer.put("entities", "a", entity("a"), at=NOW, expected=0)
+        version = (await writer.put("entities", "a", entity("a"), at=NOW, expected=0)).seq
         await writer.put("entities", "a", entity("a", "newer"), at=NOW, expected=version)
         with pytest.raises(ConflictError):
             await writer.put("entities", "a", entity("a", "overtaken"), at=NOW, expected=version)
@@ -100,7 +101,7 @@ async def test_many_objects_are_written_in_one_go_and_one_conflict_stops_none_of
         writer, health = WorldWriter(bus, "test"), HealthMonitor()
         mirror = Mirror(bus, health)
         puts = [Put(type="entities", key=f"e{n}", body=entity(f"e{n}"), at=NOW, expected=0) for n in range(500)]
-        versions = await writer.put_many(puts)
+        versions = [change.seq for change in await writer.put_many(puts)]
         assert versions == list(range(1, 501))
         with pytest.raises(ConflictError, match=r"world\.entities\.e7"):
             await writer.put_many([puts[7], Put(type="entities", key="new", body=entity("new"), at=NOW)])

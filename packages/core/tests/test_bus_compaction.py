@@ -145,13 +145,13 @@ async def test_writers_meanwhile_win_and_see_no_conflict(nats_url: str) -> None:
         writer, written, stop = WorldWriter(bus, "test"), dict[str, str](), asyncio.Event()
         await writer.put_many(puts(300, "idle"))
         await fill(bus, writer, 0.6)
-        known = await writer.put("entities", "owned", entity("owned", "idle"), at=NOW)
+        known = (await writer.put("entities", "owned", entity("owned", "idle"), at=NOW)).seq
 
         async def write(key: str) -> None:
             version, number = 0, 0
             while not stop.is_set():
                 label, number = f"{key} {number}", number + 1
-                version = await writer.put("entities", key, entity(key, label), at=NOW, expected=version)
+                version = (await writer.put("entities", key, entity(key, label), at=NOW, expected=version)).seq
                 written[key] = label
                 await asyncio.sleep(0.005)
 
@@ -167,10 +167,10 @@ async def test_writers_meanwhile_win_and_see_no_conflict(nats_url: str) -> None:
         assert {f"e{n}" for n in range(300)} <= set(found)
         moved = (await bus.jetstream.get_last_msg(WORLD, "world.entities.owned")).seq
         assert moved != known
-        newer = await writer.put("entities", "owned", entity("owned", "mine"), at=NOW, expected=known)
+        newer = (await writer.put("entities", "owned", entity("owned", "mine"), at=NOW, expected=known)).seq
         with pytest.raises(ConflictError):
             await writer.put("entities", "owned", entity("owned", "overtaken"), at=NOW, expected=moved)
-        assert await writer.put("entities", "owned", entity("owned"), at=NOW, expected=newer) > newer
+        assert (await writer.put("entities", "owned", entity("owned"), at=NOW, expected=newer)).seq > newer
 
 
 async def test_what_has_left_stays_away_and_its_mark_goes_with_it(

@@ -154,13 +154,7 @@ class Worker:
             self.tracks.give_way(self._pictured)
 
     def _pictured(self, id_: str) -> Entity | None:
-        found = self._mirror.get("entities", id_, Entity)
-        return found[0] if found else None
-
-    def _owner_of(self, id_: str) -> str | None:
-        """Whose entity it is, so that nobody else learns that it has left."""
-        written = self._mirror.written("entities").get(id_)
-        return written.event.organisation if written else None
+        return self._mirror.find("entities", id_, Entity)
 
     def _concerning(self, batch: bytes) -> list[AnyObservation]:
         """What is near our cells. Hazards are seen across all borders, so that one shard decides them."""
@@ -218,7 +212,8 @@ class Worker:
         self.fires.settle(burning)
         ended = self.tracks.ended(now)
         for key in (*ended, *self.fires.expire(now), *self.hazards.expire(now)):
-            await self._writer.leave("entities", key, at=now, reason="expired", organisation=self._owner_of(key))
+            owner = self._mirror.owner("entities", key)  # so that nobody else learns that it has left
+            await self._writer.leave("entities", key, at=now, reason="expired", organisation=owner)
         self.tracks.left(ended, now)
 
     def _heed(self) -> None:

@@ -5,10 +5,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeVar
 
 import msgspec
-from summit_core import wire
 from summit_core.bus import Change, Mirror, WorldWriter
-from summit_core.errors import UnavailableError
-from summit_core.ids import new_id
 from summit_core.model import Advisory, Alert, Entity, Incident, Presence, WorldEvent, WorldType, Zone
 
 from summit_intelligence.rules.alerts import ACTIVE, silence_key
@@ -51,21 +48,18 @@ class Store:
         mirror.listen(self._take_in)
 
     def check_ready(self) -> None:
-        """Raise :class:`UnavailableError` until the world stream has been read to its end."""
-        if not self._mirror.ready.is_set():
-            raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
+        """As of the mirror."""
+        self._mirror.check_ready()
 
     def open_incidents(self, organisation: str | None) -> list[Incident]:
         """Of one organisation: nothing of another's ever belongs to them."""
         return [one for one in self.incidents.values() if one.organisation == organisation and is_open(one)]
 
     def alert(self, key: str) -> Alert | None:
-        found = self._mirror.get("alerts", key, Alert)
-        return found[0] if found else None
+        return self._mirror.find("alerts", key, Alert)
 
     def advisory(self, key: str) -> Advisory | None:
-        found = self._mirror.get("advisories", key, Advisory)
-        return found[0] if found else None
+        return self._mirror.find("advisories", key, Advisory)
 
     def silence(self, entity_id: str) -> Alert | None:
         """The active alert about the silence of an entity."""
@@ -76,12 +70,10 @@ class Store:
         return self._active(breach_key(presence))
 
     def zone(self, key: str) -> Zone | None:
-        found = self._mirror.get("zones", key, Zone)
-        return found[0] if found else None
+        return self._mirror.find("zones", key, Zone)
 
     def entity(self, key: str) -> Entity | None:
-        found = self._mirror.get("entities", key, Entity)
-        return found[0] if found else None
+        return self._mirror.find("entities", key, Entity)
 
     def version(self, type_: OwnType, key: str) -> int:
         """The version of an object; 0 where there is none."""
@@ -90,29 +82,11 @@ class Store:
 
     async def put(self, type_: OwnType, body: T, *, at: datetime, event_id: str | None = None) -> T:
         """Write the object, if it is still the one that we read; ``event_id`` names a cause that may come again."""
-        event = WorldEvent(
-            id=event_id or new_id(),
-            type=type_,
-            key=body.id,
-            op="upsert",
-            source="intelligence",
-            at=at,
-            causes=body.causes,
-            trace=self._writer.trace_of(body.id, body.causes),
-            organisation=body.organisation,
-            body=msgspec.Raw(wire.encode(body)),
+        expected, causes = self.version(type_, body.id), body.causes
+        change = await self._writer.put(
+            type_, body.id, body, at=at, causes=causes, expected=expected, event_id=event_id
         )
-        seq = await self._writer.put(
-            type_,
-            body.id,
-            body,
-            at=at,
-            causes=body.causes,
-            expected=self.version(type_, body.id),
-            event_id=event.id,
-            trace=event.trace,
-        )
-        self._mirror.apply(Change(seq, event))
+        self._mirror.apply(change)
         return body
 
     def _active(self, dedupe_key: str) -> Alert | None:

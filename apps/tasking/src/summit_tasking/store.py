@@ -5,10 +5,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeVar
 
 import msgspec
-from summit_core import wire
 from summit_core.bus import Change, Mirror, WorldWriter
-from summit_core.errors import UnavailableError
-from summit_core.ids import new_id
 from summit_core.model import Alert, Approval, Entity, Incident, IncidentState, Task, WorldEvent, WorldType
 
 TYPES: Final[tuple[WorldType, ...]] = ("entities", "incidents", "alerts", "tasks", "approvals")
@@ -38,17 +35,14 @@ class Store:
         mirror.listen(self._take_in)
 
     def check_ready(self) -> None:
-        """Raise :class:`UnavailableError` until the world stream has been read to its end."""
-        if not self._mirror.ready.is_set():
-            raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
+        """As of the mirror."""
+        self._mirror.check_ready()
 
     def incident(self, key: str | None) -> Incident | None:
-        found = self._mirror.get("incidents", key, Incident) if key else None
-        return found[0] if found else None
+        return self._mirror.find("incidents", key, Incident) if key else None
 
     def approval(self, key: str) -> Approval | None:
-        found = self._mirror.get("approvals", key, Approval)
-        return found[0] if found else None
+        return self._mirror.find("approvals", key, Approval)
 
     def undone_approvals(self) -> list[Approval]:
         """Decisions that were written although their task was not: we died in between."""
@@ -69,30 +63,9 @@ class Store:
 
     async def put(self, type_: OwnType, body: T, *, at: datetime) -> T:
         """Write the object, if it is still the one that we read."""
-        event = WorldEvent(
-            id=new_id(),
-            type=type_,
-            key=body.id,
-            op="upsert",
-            source="tasking",
-            at=at,
-            causes=body.causes,
-            trace=self._writer.trace_of(body.id, body.causes),
-            organisation=body.organisation,
-            body=msgspec.Raw(wire.encode(body)),
-        )
-        expected = self.version(type_, body.id)
-        seq = await self._writer.put(
-            type_,
-            body.id,
-            body,
-            at=at,
-            causes=body.causes,
-            expected=expected,
-            event_id=event.id,
-            trace=event.trace,
-        )
-        self._mirror.apply(Change(seq, event))
+        expected, causes = self.version(type_, body.id), body.causes
+        change = await self._writer.put(type_, body.id, body, at=at, causes=causes, expected=expected)
+        self._mirror.apply(change)
         return body
 
     def _take_in(self, change: Change) -> None:

@@ -70,17 +70,13 @@ class Worker:
             except InputError as error:
                 await self._refuse(delivery, asset, error)
 
-    def _owner_of(self, asset: str) -> str | None:
-        known = self._mirror.changes("entities").get(asset)
-        return known.event.organisation if known else None
-
     async def _refuse(self, delivery: Delivery, asset: str, error: InputError) -> None:
         """A dead letter, counted. Its id is of its place in the stream: the same letter when it comes again, and two
         letters when the same nonsense is said twice in a millisecond."""
         STATUSES_REFUSED.labels(code=error.code.value).inc()
         log.warning("task status refused", asset=asset, code=error.code.value, error=error.detail)
         letter = DeadLetter(
-            organisation=self._owner_of(asset),
+            organisation=self._mirror.owner("entities", asset),
             id=derived_id(delivery.timestamp, TASKS, str(delivery.seq)),
             at=self._clock.now(),
             door="mqtt",

@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-from summit_core import wire
-from summit_core.bus import Change, Mirror, WorldWriter
+from summit_core.bus import Mirror, WorldWriter
 from summit_core.clock import Clock
 from summit_core.errors import ConflictError
-from summit_core.ids import new_id
-from summit_core.model import Registration, WorldEvent
+from summit_core.model import Registration
 
 
 class RegistrationWriter:
@@ -44,34 +41,12 @@ class RegistrationWriter:
 
     async def remove(self, key: str) -> None:
         async with self._turn:
-            at = self._clock.now()
-            known = self._mirror.changes("registrations").get(key)
-            owner = known.event.organisation if known else None
-            seq = await self._writer.leave("registrations", key, at=at, organisation=owner)
-            event = WorldEvent(
-                id=new_id(),
-                type="registrations",
-                key=key,
-                op="delete",
-                source=self._source,
-                at=at,
-                reason="deleted",
-                organisation=owner,
-            )
-            self._mirror.apply(Change(seq, event))
+            owner = self._mirror.owner("registrations", key)
+            change = await self._writer.leave("registrations", key, at=self._clock.now(), organisation=owner)
+            self._mirror.apply(change)
 
     async def _put(self, registration: Registration, *, expected: int | None) -> int:
         at, body = self._clock.now(), registration
-        seq = await self._writer.put("registrations", body.id, body, at=at, expected=expected)
-        event = WorldEvent(
-            id=new_id(),
-            type="registrations",
-            key=body.id,
-            op="upsert",
-            source=self._source,
-            at=at,
-            organisation=body.organisation,
-            body=msgspec.Raw(wire.encode(body)),
-        )
-        self._mirror.apply(Change(seq, event))
-        return seq
+        change = await self._writer.put("registrations", body.id, body, at=at, expected=expected)
+        self._mirror.apply(change)
+        return change.seq

@@ -4,12 +4,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
-from msgspec import Raw
-from summit_core import wire
 from summit_core.bus import Change, Mirror
-from summit_core.errors import UnavailableError
-from summit_core.ids import new_id
-from summit_core.model import Entity, Override, WorldEvent
+from summit_core.model import Entity, Override
 
 WrittenType = Literal["entities", "overrides"]
 
@@ -26,8 +22,7 @@ class Writer(Protocol):
         at: datetime,
         causes: tuple[str, ...] = (),
         expected: int | None = None,
-        event_id: str | None = None,
-    ) -> int: ...
+    ) -> Change: ...
 
     async def leave(
         self,
@@ -38,7 +33,7 @@ class Writer(Protocol):
         reason: Literal["deleted", "expired"] = "deleted",
         expected: int | None = None,
         organisation: str | None = None,
-    ) -> int: ...
+    ) -> Change: ...
 
 
 class WorldStore:
@@ -48,9 +43,8 @@ class WorldStore:
         self._mirror, self._writer = mirror, writer
 
     def check_ready(self) -> None:
-        """Raise :class:`UnavailableError` until the world stream has been read to its end."""
-        if not self._mirror.ready.is_set():
-            raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
+        """As of the mirror."""
+        self._mirror.check_ready()
 
     def written(self) -> dict[str, Change]:
         """Every entity as its owner wrote it."""
@@ -87,44 +81,20 @@ class WorldStore:
     async def leave(
         self, type_: WrittenType, key: str, *, at: datetime, reason: Literal["deleted", "expired"] = "deleted"
     ) -> None:
-        owner, expected = self._owner(type_, key), self._version(type_, key)
-        seq = await self._writer.leave(type_, key, at=at, reason=reason, expected=expected, organisation=owner)
-        event = WorldEvent(
-            id=new_id(), type=type_, key=key, op="delete", source="fabric", at=at, reason=reason, organisation=owner
+        owner, expected = self._mirror.owner(type_, key), self._version(type_, key)
+        self._mirror.apply(
+            await self._writer.leave(type_, key, at=at, reason=reason, expected=expected, organisation=owner)
         )
-        self._mirror.apply(Change(seq, event))
 
     async def _put(
-        self,
-        type_: WrittenType,
-        key: str,
-        body: Entity | Override,
-        at: datetime,
-        causes: tuple[str, ...],
+        self, type_: WrittenType, key: str, body: Entity | Override, at: datetime, causes: tuple[str, ...]
     ) -> None:
         expected = self._version(type_, key)
-        raw = Raw(wire.encode(body))
-        event = WorldEvent(
-            id=new_id(),
-            type=type_,
-            key=key,
-            op="upsert",
-            source="fabric",
-            at=at,
-            causes=causes,
-            organisation=body.organisation,
-            body=raw,
-        )
-        seq = await self._writer.put(type_, key, body, at=at, causes=causes, expected=expected, event_id=event.id)
-        self._mirror.apply(Change(seq, event))
-
-    def _owner(self, type_: WrittenType, key: str) -> str | None:
-        known = self._mirror.written(type_).get(key)
-        return known.event.organisation if known else None
+        self._mirror.apply(await self._writer.put(type_, key, body, at=at, causes=causes, expected=expected))
 
     def blank_override(self, key: str, at: datetime) -> Override:
         """Nothing said of an entity yet."""
-        return Override(id=key, updated_at=at, organisation=self._owner("entities", key))
+        return Override(id=key, updated_at=at, organisation=self._mirror.owner("entities", key))
 
     def _version(self, type_: WrittenType, key: str) -> int | None:
         """None where there is nothing: what left may still have its last word in the stream."""

@@ -6,14 +6,13 @@ from typing import Any, Final, Literal
 
 import msgspec
 import structlog
-from msgspec import Raw
 from msgspec.structs import asdict
 from summit_core import wire
 from summit_core.bus import Change, Mirror, WorldWriter
 from summit_core.clock import Clock
-from summit_core.errors import ConflictError, InputError, NotFoundError, UnavailableError
+from summit_core.errors import ConflictError, InputError, NotFoundError
 from summit_core.ids import derived_id, new_id
-from summit_core.model import Entity, Principal, WorldEvent, Zone, ZoneDraft
+from summit_core.model import Entity, Principal, Zone, ZoneDraft
 from summit_core.security.decision import Scope, Thing, require, require_place
 from summit_core.security.permissions import Permission
 
@@ -46,7 +45,7 @@ class ZoneService:
 
     async def create(self, body: bytes, who: Principal, idempotency_key: str | None) -> Change:
         """A new zone. The same idempotency key of the same person gives the same one."""
-        self._check_ready()
+        self._mirror.check_ready()
         draft = await self._checked(read(body), who)
         unique = new_id() if idempotency_key is None else derived_id(EPOCH, who.id, idempotency_key)
         key = f"zone-{unique[-12:]}"
@@ -74,18 +73,8 @@ class ZoneService:
         async with self._turn:
             zone, version = self._known(key, condition, who)
             now = self._clock.now()
-            seq = await self._writer.leave("zones", key, at=now, expected=version, organisation=zone.organisation)
-            event = WorldEvent(
-                id=new_id(),
-                type="zones",
-                key=key,
-                op="delete",
-                source=SOURCE,
-                at=now,
-                reason="deleted",
-                organisation=zone.organisation,
-            )
-            self._mirror.apply(Change(seq, event))
+            change = await self._writer.leave("zones", key, at=now, expected=version, organisation=zone.organisation)
+            self._mirror.apply(change)
             log.info("zone removed", zone=key, by=who.id)
 
     async def page(
@@ -98,17 +87,13 @@ class ZoneService:
         return bodies, None if more is None else str(more)
 
     def _known(self, key: str, condition: Condition, who: Principal) -> tuple[Zone, int]:
-        self._check_ready()
+        self._mirror.check_ready()
         found = self._mirror.get("zones", key, Zone)
         if found is None:
             raise NotFoundError(f"no zone {key!r}")
         require(who, Permission.OPERATE, found[0], called=f"no zone {key!r}")
         condition.check(key, by_people=found[1], version=found[1])
         return found
-
-    def _check_ready(self) -> None:
-        if not self._mirror.ready.is_set():
-            raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
 
     async def _checked(self, stated: Stated, who: Principal, known_anchor: str | None = None) -> ZoneDraft:
         """Raises :class:`InputError` that names the field. An anchor that is new must be in the picture."""
@@ -127,25 +112,12 @@ class ZoneService:
         return msgspec.structs.replace(draft, anchor_at=(place.lon, place.lat))
 
     async def _put(self, zone: Zone, *, expected: int) -> Change:
-        event = WorldEvent(
-            id=new_id(),
-            type="zones",
-            key=zone.id,
-            op="upsert",
-            source=SOURCE,
-            at=zone.updated_at,
-            organisation=zone.organisation,
-            body=Raw(wire.encode(zone)),
-        )
         try:
-            seq = await self._writer.put(
-                "zones", zone.id, zone, at=zone.updated_at, expected=expected, event_id=event.id
-            )
+            change = await self._writer.put("zones", zone.id, zone, at=zone.updated_at, expected=expected)
         except ConflictError:
             raise ConflictError(f"{zone.id} was changed at the same time; read it again") from None
-        change = Change(seq, event)
         self._mirror.apply(change)
-        log.info("zone written", zone=zone.id, name=zone.name, version=seq)
+        log.info("zone written", zone=zone.id, name=zone.name, version=change.seq)
         return change
 
 

@@ -237,7 +237,7 @@ class ZoneWorker:
 
     async def _publish(self, crossing: Crossing, expected: int) -> int:
         presence = crossing.presence
-        return await self.writer.put(
+        change = await self.writer.put(
             "presences",
             presence.id,
             presence,
@@ -246,6 +246,7 @@ class ZoneWorker:
             expected=expected,
             event_id=crossing.event_id,
         )
+        return change.seq
 
     async def _resolve(self, watch: Watch, crossing: Crossing) -> int:
         """The pair is at another version: it is our own write, whose answer was lost; or a mark that it had left the

@@ -73,6 +73,11 @@ class Mirror(Picture):
             self._moved.set()
             self._health.beat("mirror")
 
+    def check_ready(self) -> None:
+        """Raise :class:`UnavailableError` until the world stream has been read to its end."""
+        if not self.ready.is_set():
+            raise UnavailableError("still reading the world stream; try again", retry_after_s=1)
+
     async def caught_up(self) -> None:
         """Wait for what is in the stream now, before something is judged by the picture: ``gather_s``, or a moment.
 

@@ -66,6 +66,16 @@ class Picture:
             return None
         return self._decode(type_, key, change, as_), change.seq
 
+    def find(self, type_: WorldType, key: str, as_: type[T]) -> T | None:
+        """One object without its version."""
+        found = self.get(type_, key, as_)
+        return None if found is None else found[0]
+
+    def owner(self, type_: WorldType, key: str) -> str | None:
+        """Whose an object is, as it was written last; None also where there is none."""
+        known = self._written[type_].get(key)
+        return None if known is None else known.event.organisation
+
     def all(self, type_: WorldType, as_: type[T]) -> list[T]:
         """Every present object of a type. What nobody can read is counted, logged once and passed over: it may not stop
         whoever looks after all of them."""
@@ -89,8 +99,7 @@ class Picture:
 
     def override(self, key: str) -> Override | None:
         """What operators have said of an entity."""
-        found = self.get("overrides", key, Override)
-        return found[0] if found else None
+        return self.find("overrides", key, Override)
 
     def survivor(self, key: str) -> str:
         """The entity that ``key`` is now known as: itself, unless an operator has merged it."""

@@ -10,6 +10,7 @@ from nats.js.errors import Error as JetStreamError
 
 from summit_core import wire
 from summit_core.bus.bus import Bus
+from summit_core.bus.change import Change
 from summit_core.bus.publisher import Outcome, Outgoing
 from summit_core.bus.streams import WORLD
 from summit_core.errors import ConflictError, InternalError, SummitError
@@ -68,8 +69,8 @@ class WorldWriter:
         trace: str | None = None,
         expected: int | None = None,
         event_id: str | None = None,
-    ) -> int:
-        """Write the new whole object; returns its version.
+    ) -> Change:
+        """Write the new whole object; returns the event as it stands in the stream.
 
         ``expected`` is the version that it replaces (0: must be new): a :class:`ConflictError` says that somebody was
         faster. ``event_id`` derived from the cause makes a repeated write after a crash harmless.
@@ -86,18 +87,18 @@ class WorldWriter:
         )
         return (await self.put_many([put]))[0]
 
-    async def put_many(self, puts: Iterable[Put]) -> list[int]:
-        """Write many objects in one go; returns their versions, in order.
+    async def put_many(self, puts: Iterable[Put]) -> list[Change]:
+        """Write many objects in one go; in order.
 
         When some fail, the others are written all the same, and the error of the first is raised.
         """
-        return await self._publish([self._upsert(put) for put in puts])
+        return await self._publish([(self._upsert(put), put.expected, put.event_id is not None) for put in puts])
 
-    def _upsert(self, put: Put) -> Outgoing:
+    def _upsert(self, put: Put) -> WorldEvent:
         body = wire.encode(put.body)
         if put.type != "entities":  # those are many, and the limits of what they are made of are their own
             _require_readable(put, body)
-        event = WorldEvent(
+        return WorldEvent(
             id=put.event_id or new_id(),
             type=put.type,
             key=put.key,
@@ -109,7 +110,6 @@ class WorldWriter:
             organisation=put.body.organisation,
             body=msgspec.Raw(body),
         )
-        return _outgoing(event, put.expected, known=put.event_id is not None)
 
     async def leave(
         self,
@@ -120,7 +120,7 @@ class WorldWriter:
         reason: Literal["deleted", "expired"] = "deleted",
         expected: int | None = None,
         organisation: str | None = None,
-    ) -> int:
+    ) -> Change:
         """The object leaves the picture; ``expected`` as for :meth:`put`, ``organisation`` is that of the object."""
         event = WorldEvent(
             id=new_id(),
@@ -132,22 +132,24 @@ class WorldWriter:
             reason=reason,
             organisation=organisation,
         )
-        return (await self._publish([_outgoing(event, expected)]))[0]
+        return (await self._publish([(event, expected, False)]))[0]
 
-    async def _publish(self, messages: Sequence[Outgoing]) -> list[int]:
+    async def _publish(self, events: Sequence[tuple[WorldEvent, int | None, bool]]) -> list[Change]:
+        """Each with the version that it replaces, and whether the same event may be written again."""
+        messages = [_outgoing(event, expected, known=known) for event, expected, known in events]
         outcomes = await self._bus.publish_each(messages)
-        versions, failed = [], None
-        for message, outcome in zip(messages, outcomes, strict=True):
+        changes, failed = [], None
+        for (event, *_), message, outcome in zip(events, messages, outcomes, strict=True):
             if isinstance(outcome, ConflictError):
                 outcome = await self._after_copy(message, outcome)
             if isinstance(outcome, SummitError):
                 failed = failed or outcome
             else:
-                WORLD_EVENTS.labels(type=message.subject.split(".")[1]).inc()
-                versions.append(outcome)
+                WORLD_EVENTS.labels(type=event.type).inc()
+                changes.append(Change(outcome, event))
         if failed:
             raise failed
-        return versions
+        return changes
 
     async def _after_copy(self, message: Outgoing, conflict: ConflictError) -> Outcome:
         """Compaction gave the object a new version and changed nothing: that is no conflict."""
