@@ -2,18 +2,17 @@
 
 import selectors
 import socket
-import struct
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import mqtt
 from summit_core.ids import new_id
 
 PIPELINED = 900
 """Publishes of one connection that wait for their PUBACK at once."""
-PUBLISH_QOS1, PUBACK_BYTES = 0x32, 4
 
 
 class Message(NamedTuple):
@@ -70,9 +69,7 @@ class Link:
     def __init__(self, broker: dict[str, Any], client: str) -> None:
         self.socket = socket.create_connection((broker["host"], broker["port"]))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        words = (client, broker["username"], broker["password"])
-        head = _string(b"MQTT") + bytes([4, 0xC2]) + struct.pack("!H", 0)
-        self.socket.sendall(_packet(0x10, head + b"".join(_string(word.encode()) for word in words)))
+        self.socket.sendall(mqtt.connect(client, broker["username"], broker["password"]))
         answer = self.socket.recv(4)
         if answer[:1] != b"\x20" or answer[3:] != b"\0":
             raise RuntimeError(f"the broker refused {client}: {answer.hex()}")
@@ -83,14 +80,14 @@ class Link:
         packets = []
         for message in messages:
             self.sent += 1
-            packets.append(publish(message.topic, message.payload, (self.sent - 1) % 65_535 + 1))
+            packets.append(mqtt.publish(message.topic.encode(), message.payload, (self.sent - 1) % 65_535 + 1))
         self.socket.sendall(b"".join(packets))
 
     def receive(self) -> None:
         data = self.socket.recv(1 << 16)
         if not data:
             raise RuntimeError("the broker closed the connection")
-        packets, self._half = divmod(self._half + len(data), PUBACK_BYTES)
+        packets, self._half = divmod(self._half + len(data), mqtt.PUBACK_BYTES)
         self.acknowledged += packets
 
     def close(self) -> None:
@@ -130,21 +127,3 @@ def by_many_connections(links: Sequence[Link], messages: Sequence[Message]) -> i
 
 def sum_of(links: Sequence[Link]) -> int:
     return sum(link.acknowledged for link in links)
-
-
-def publish(topic: str, payload: bytes, packet_id: int) -> bytes:
-    return _packet(PUBLISH_QOS1, _string(topic.encode()) + struct.pack("!H", packet_id) + payload)
-
-
-def _string(data: bytes) -> bytes:
-    return struct.pack("!H", len(data)) + data
-
-
-def _packet(kind: int, body: bytes) -> bytes:
-    """With the remaining length in MQTT's variable encoding (3.1.1, section 2.2.3)."""
-    length, size = len(body), bytearray()
-    while True:
-        length, digit = divmod(length, 128)
-        size.append(digit | (0x80 if length else 0))
-        if not length:
-            return bytes([kind]) + bytes(size) + body

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import aiohttp
+import mqtt
 from summit_core.ids import new_id
 
 TICK_S = 0.01
@@ -25,7 +26,8 @@ HTTP_ITEMS = 1_000
 HTTP_TIMEOUT_S = 10.0
 WINDOW = 900
 """MQTT publishes that wait for their PUBACK at once, on one connection."""
-CONNECT, CONNACK, PUBLISH_QOS1, PUBACK, DUP = 0x10, 0x20, 0x32, 0x40, 0x08
+CONNACK, PUBACK = 0x20, 0x40
+TOPIC = b"observations/measurement"
 
 
 class Message(NamedTuple):
@@ -105,9 +107,7 @@ class MqttProducer(Producer):
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         broker = self._broker()  # after a restart of everything its port may be another
         reader, writer = await asyncio.open_connection(broker["host"], broker["port"])
-        words = (self.sources[0], broker["username"], broker["password"])
-        head = _string(b"MQTT") + bytes([4, 0xC2]) + struct.pack("!H", 0)
-        writer.write(_packet(CONNECT, head + b"".join(_string(word.encode()) for word in words)))
+        writer.write(mqtt.connect(self.sources[0], broker["username"], broker["password"]))
         answer = await reader.readexactly(4)
         assert answer[0] == CONNACK and answer[3] == 0, f"the broker refused us: {answer.hex()}"
         return reader, writer
@@ -117,12 +117,12 @@ class MqttProducer(Producer):
         try:
             for packet_id, message in self._unacknowledged.items():
                 self.resent += 1
-                writer.write(_publish(packet_id, message, DUP))
+                writer.write(mqtt.publish(TOPIC, message.payload, packet_id, mqtt.DUPLICATE))
             while not receiving.done() and not self.done:
                 for message in self.due(WINDOW - len(self._unacknowledged)):
                     self._packet_id = self._packet_id % 65_535 + 1
                     self._unacknowledged[self._packet_id] = message
-                    writer.write(_publish(self._packet_id, message))
+                    writer.write(mqtt.publish(TOPIC, message.payload, self._packet_id))
                 await writer.drain()
                 await asyncio.sleep(TICK_S)
         finally:
@@ -168,22 +168,3 @@ class HttpProducer(Producer):
             return False
         assert response.status == 202 and answer["ids"] == [message.id for message in batch], answer
         return True
-
-
-def _publish(packet_id: int, message: Message, flags: int = 0) -> bytes:
-    topic = _string(b"observations/measurement")
-    return _packet(PUBLISH_QOS1 | flags, topic + struct.pack("!H", packet_id) + message.payload)
-
-
-def _string(data: bytes) -> bytes:
-    return struct.pack("!H", len(data)) + data
-
-
-def _packet(kind: int, body: bytes) -> bytes:
-    """With the remaining length in MQTT's variable encoding (3.1.1, section 2.2.3)."""
-    length, size = len(body), bytearray()
-    while True:
-        length, digit = divmod(length, 128)
-        size.append(digit | (0x80 if length else 0))
-        if not length:
-            return bytes([kind]) + bytes(size) + body

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import re
-import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import Enum
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
+import mqtt
 import msgspec
 from hostile import Hostile
 from summit_core import wire
@@ -109,16 +109,14 @@ class MqttDoor:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(self._broker["host"], self._broker["port"])
-        words = (f"fuzz-{next(self._numbers)}", self._broker["username"], self._broker["password"])
-        named = b"".join(_string(word.encode()) for word in words)
-        writer.write(_packet(0x10, _string(b"MQTT") + b"\x04\xc2\0\0" + named))
+        client = f"fuzz-{next(self._numbers)}"
+        writer.write(mqtt.connect(client, self._broker["username"], self._broker["password"]))
         answer = await reader.readexactly(4)
         assert answer[3] == 0, f"the broker refused us: {answer.hex()}"
         return reader, writer
 
     async def _publish(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, one: Hostile) -> bool:
-        topic = one.topic.encode("utf-8", "surrogatepass")
-        writer.write(_packet(0x32, _string(topic) + b"\0\1" + one.payload))
+        writer.write(mqtt.publish(one.topic.encode("utf-8", "surrogatepass"), one.payload, 1))
         with suppress(OSError, asyncio.IncompleteReadError):
             async with asyncio.timeout(ANSWER_S):
                 return (await reader.readexactly(4))[0] == 0x40
@@ -195,17 +193,3 @@ class HttpDoor:
         bad, new = len(answer["rejected"]), set(answer["ids"]) - self._accepted
         self._accepted |= new
         return Outcome(At.KEPT, bad + len(new), bad + answer["accepted"])
-
-
-def _string(data: bytes) -> bytes:
-    return struct.pack("!H", len(data)) + data
-
-
-def _packet(kind: int, body: bytes) -> bytes:
-    """With the remaining length in MQTT's variable encoding (3.1.1, section 2.2.3)."""
-    length, size = len(body), bytearray()
-    while True:
-        length, digit = divmod(length, 128)
-        size.append(digit | (0x80 if length else 0))
-        if not length:
-            return bytes([kind]) + bytes(size) + body

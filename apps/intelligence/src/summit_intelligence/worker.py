@@ -1,7 +1,6 @@
 """The loops of intelligence: observations as they come, and judgement whenever the picture changes."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -12,6 +11,7 @@ from summit_core.bus.streams import OBSERVATIONS, VALIDATED_SUBJECT
 from summit_core.bus.subjects import validated_everywhere
 from summit_core.model import AnyObservation
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import changed
 
 from summit_intelligence.service import Intelligence
 from summit_intelligence.store import Store
@@ -48,12 +48,7 @@ class Worker:
             self._changed.clear()
             await self._service.judge()
             self._health.beat(JUDGE)
-            await asyncio.sleep(SHORTEST_PAUSE_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(
-                    LONGEST_PAUSE_S
-                ):  # not wait_for: before 3.12 it may swallow our cancellation
-                    await self._changed.wait()
+            await changed(self._changed, shortest_s=SHORTEST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
 
     async def _take(self, deliveries: list[Delivery]) -> None:
         observations: list[AnyObservation] = []

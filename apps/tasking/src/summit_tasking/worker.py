@@ -1,7 +1,6 @@
 """The loops of tasking: what assets answer, and a look at every open task several times a second."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -19,6 +18,7 @@ from summit_core.ids import derived_id, new_id
 from summit_core.model import DEFAULT_ORGANISATION, DeadLetter, Role, Task, TaskStatus
 from summit_core.observability.health import HealthMonitor
 from summit_core.observability.trace import TRACEPARENT
+from summit_core.pace import changed
 
 from summit_tasking.service import Tasking
 
@@ -55,12 +55,7 @@ class Worker:
             self._changed.clear()
             await self._service.look()
             self._health.beat(LOOK)
-            await asyncio.sleep(SHORTEST_PAUSE_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(
-                    LONGEST_PAUSE_S
-                ):  # not wait_for: before 3.12 it may swallow our cancellation
-                    await self._changed.wait()
+            await changed(self._changed, shortest_s=SHORTEST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
 
     async def _take(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

@@ -6,6 +6,7 @@ import { age, capital, latLon } from "@/lib/format";
 import { useObject, useServerNow } from "@/stream/use-stream";
 import { Heading } from "./heading";
 import { LinkTo } from "./link-to";
+import { Log } from "./log";
 import { Related } from "./related";
 import { Why } from "./why";
 
@@ -46,6 +47,7 @@ export function AlertView({ id }: { id: string }) {
       </div>
       <Related incident={alert.incident ?? null} />
       <Why id={alert.id} evidence={alert.evidence ?? []} />
+      <Log entries={alert.timeline} />
     </>
   );
 }

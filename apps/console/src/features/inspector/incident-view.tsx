@@ -2,12 +2,12 @@
 
 import { Facts } from "@/kit/facts";
 import { Warning } from "@/kit/notice";
-import { Section } from "@/kit/section";
 import { SeverityTag } from "@/kit/severity";
-import { age, capital, clockZ, distance, latLon, words } from "@/lib/format";
+import { age, capital, distance, latLon, words } from "@/lib/format";
 import { uncertainty95 } from "@/lib/geo";
 import { useObject, useServerNow } from "@/stream/use-stream";
 import { Heading } from "./heading";
+import { Log } from "./log";
 import { Related } from "./related";
 import { Why } from "./why";
 
@@ -41,20 +41,7 @@ export function IncidentView({ id }: { id: string }) {
       </div>
       <Related incident={id} />
       <Why id={id} evidence={[]} />
-      {incident.timeline && incident.timeline.length > 0 && (
-        <Section title="Log">
-          <ol className="flex flex-col gap-1">
-            {[...incident.timeline].reverse().map((entry) => (
-              <li key={`${entry.at}${entry.what}`} className="grid grid-cols-[84px_1fr] text-sm">
-                <span className="font-mono text-ink-3">{clockZ(Date.parse(entry.at))}</span>
-                <span className="text-ink-2">
-                  {entry.what} <span className="text-ink-3">{entry.by}</span>
-                </span>
-              </li>
-            ))}
-          </ol>
-        </Section>
-      )}
+      <Log entries={incident.timeline} />
     </>
   );
 }

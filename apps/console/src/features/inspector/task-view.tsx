@@ -9,6 +9,7 @@ import { useList, useObject } from "@/stream/use-stream";
 import { DecisionCard } from "./decision-card";
 import { Heading } from "./heading";
 import { LinkTo } from "./link-to";
+import { Log } from "./log";
 import { TaskSteps } from "./task-steps";
 import { Why } from "./why";
 
@@ -75,20 +76,7 @@ export function TaskView({ id }: { id: string }) {
         </Section>
       )}
       <Why id={id} evidence={task.rationale ?? []} />
-      {task.timeline && task.timeline.length > 0 && (
-        <Section title="Log">
-          <ol className="flex flex-col gap-1">
-            {[...task.timeline].reverse().map((entry) => (
-              <li key={`${entry.at}${entry.what}`} className="grid grid-cols-[84px_1fr] text-sm">
-                <span className="font-mono text-ink-3">{clockZ(Date.parse(entry.at))}</span>
-                <span className="text-ink-2">
-                  {entry.what} <span className="text-ink-3">{entry.by}</span>
-                </span>
-              </li>
-            ))}
-          </ol>
-        </Section>
-      )}
+      <Log entries={task.timeline} />
     </>
   );
 }
