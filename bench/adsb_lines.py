@@ -41,6 +41,7 @@ LEVELS = {
     "1s_30m": Harm(every_s=1.0),
     "2s_10m_drop20": Harm(every_s=2.0, sigma_m=10.0, drop=0.2, burst_every_s=math.inf),
     "5s_10m_calm": Harm(sigma_m=10.0, burst_every_s=math.inf),
+    "10s_10m_calm": Harm(every_s=10.0, sigma_m=10.0, burst_every_s=math.inf),
     "1s_100m": Harm(every_s=1.0, sigma_m=100.0),
     "5s_10m": Harm(sigma_m=10.0),
     "5s_30m": Harm(),

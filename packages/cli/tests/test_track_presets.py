@@ -66,6 +66,17 @@ def test_sparse_traffic_that_reports_itself_is_known_by_its_speed(
     assert len(pictures[len(pictures) // 2]["tracks"]) == 6
 
 
+def test_traffic_that_is_heard_each_half_minute_with_gaps_is_not_taken_for_false_detections() -> None:
+    random, last, kept = np.random.default_rng(2), {}, []
+    for line in flying(25.0, 90.0, 3600.0):
+        one = json.loads(line)
+        target = round(one["x"] / 40_000.0)
+        if one["t"] >= last.get(target, -1.0):  # many a report is the last one for 130 to 280 s
+            last[target] = one["t"] + (random.uniform(130.0, 280.0) if random.random() < 0.4 else 0.0)
+            kept.append(line)
+    assert assume("auto", detections(kept), Scenario()).name == "aircraft"
+
+
 def test_reports_that_get_lost_cost_no_identity_also_online(tmp_path: Path) -> None:
     lines = flying(1.0, 90.0, drop=0.2)
     assert run(tmp_path, lines)[0]["tracks"] == 6

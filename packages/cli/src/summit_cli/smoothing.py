@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from summit_fusion.jipda import Detections, Estimate, JipdaTracker
 from summit_fusion.jipda.chronicle import Chronicle
+from summit_fusion.jipda.fit import fitted
 from summit_fusion.jipda.layout import Floats
 from summit_fusion.jipda.smooth import Smoothed, smooth
 
 BLOCK = 300
 """Pictures made at a time."""
-SHOWN_SIGMA_M = 150.0
-"""Root of the trace of the position's covariance above which nobody knows the place between two reports, metres: a turn
-in a silence of 20 s has that."""
+SHOWN_SIGMA_M = 250.0
+"""Root of the trace of the position's covariance above which nobody knows the place between two reports, metres: an
+aircraft that circles has that in a silence of half a minute to a minute."""
 
 
 @dataclass(slots=True)
@@ -32,9 +33,11 @@ class Recording:
         self.shown.update(t.id[: t.count][t.confirmed[: t.count] == 1].tolist())
 
     def smooth(self) -> None:
-        """After the last scan: every track that was ever confirmed."""
+        """After the last scan: every track that was ever confirmed, as moving as the recording says they did."""
         known = {key: one for key, one in self.chronicle.histories().items() if key in self.shown}
-        self.tracks = dict(zip(known, smooth(list(known.values()), self.tracker.settings.motion), strict=True))
+        histories = list(known.values())
+        motion = fitted(histories, self.tracker.settings.motion)
+        self.tracks = dict(zip(known, smooth(histories, motion), strict=True))
 
     def pictures(self, times: Floats) -> Iterator[Estimate]:
         """At each of the times, which ascend."""

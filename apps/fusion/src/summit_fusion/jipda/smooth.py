@@ -82,7 +82,7 @@ def smooth(histories: Sequence[History], motion: Motion) -> list[Smoothed]:
     for rows in _groups([len(one.at) for one in histories]):
         members = [histories[row] for row in rows]
         lengths = np.array([len(one.at) for one in members])
-        filtered = forward(members, lengths, motion)
+        filtered, _ = forward(members, lengths, motion)
         states = backward(members, lengths, filtered, motion)
         for k, (row, one) in enumerate(zip(rows, members, strict=True)):
             part = (k, slice(lengths[k]))
@@ -108,8 +108,16 @@ def _columns(histories: Sequence[History], longest: int) -> tuple[Floats, Floats
     return at, z, noise
 
 
-def forward(histories: Sequence[History], lengths: Ints, motion: Motion) -> States:
-    """The filter (histories, longest, ...); ``histories`` are in the order of their lengths, longest first."""
+def likelihood(histories: Sequence[History], motion: Motion) -> float:
+    """Logarithm of that of all detections but the first of each history. One that nobody could foresee counts no less
+    than `LEAST_CHANCE`: it says nothing of the others."""
+    members = sorted(histories, key=lambda one: -len(one.at))
+    return forward(members, np.array([len(one.at) for one in members]), motion)[1]
+
+
+def forward(histories: Sequence[History], lengths: Ints, motion: Motion) -> tuple[States, float]:
+    """The filter (histories, longest, ...) and its `likelihood`; ``histories`` are in the order of their lengths,
+    longest first."""
     longest = int(lengths[0])
     at, z, noise = _columns(histories, longest)
     kept = States(*(np.zeros((len(histories), longest, 2, *shape)) for shape in ((4,), (4, 4), ())))
@@ -118,11 +126,14 @@ def forward(histories: Sequence[History], lengths: Ints, motion: Motion) -> Stat
     for m, sigma in enumerate((motion.speed_sigma_mps, motion.fastest_sigma_mps)):
         kept.cov[:, 0, m, 2, 2] = kept.cov[:, 0, m, 3, 3] = sigma**2
     kept.chance[:, 0] = motion.cruises, 1.0 - motion.cruises
+    total = 0.0
     for k in range(1, longest):
         now = slice(int((lengths > k).sum()))
         state = moved(mixed(kept[now, k - 1], at[now, k] - at[now, k - 1], motion), at[now, k] - at[now, k - 1], motion)
-        kept.put((now, k), updated(state, z[now, k], noise[now, k]))
-    return kept
+        state, fit = updated(state, z[now, k], noise[now, k])
+        kept.put((now, k), state)
+        total += float(np.maximum(fit, math.log(LEAST_CHANCE)).sum())
+    return kept, total
 
 
 def backward(histories: Sequence[History], lengths: Ints, filtered: States, motion: Motion) -> States:
@@ -175,18 +186,22 @@ def moved(state: States, dt: Floats, motion: Motion) -> States:
     return States(mean, step @ state.cov @ step.mT + noise, state.chance)
 
 
-def updated(state: States, z: Floats, noise: Floats) -> States:
-    """With one detection each; the models are weighed by how well they foresaw it."""
+def updated(state: States, z: Floats, noise: Floats) -> tuple[States, Floats]:
+    """With one detection each, and (n,) the logarithm of its density; the models are weighed by how well they foresaw
+    it."""
     innovation = state.cov[..., :2, :2] + noise[:, None]
     gain = np.linalg.solve(innovation, state.cov[..., :2, :]).mT
     off = z[:, None] - state.mean[..., :2]
     distance = (off * np.linalg.solve(innovation, off[..., None])[..., 0]).sum(-1)
     fit = -0.5 * (distance + np.log(np.linalg.det(innovation)))
-    chance = np.maximum(state.chance * np.exp(fit - fit.max(1, keepdims=True)), LEAST_CHANCE)
+    best = fit.max(1)
+    joint = state.chance * np.exp(fit - best[:, None])
+    density = best + np.log(joint.sum(1)) - math.log(2.0 * math.pi)
+    chance = np.maximum(joint, LEAST_CHANCE)
     rest = np.eye(4) - gain @ PLACE
     cov = rest @ state.cov @ rest.mT + gain @ noise[:, None] @ gain.mT
     mean = state.mean + (gain @ off[..., None])[..., 0]
-    return States(mean, cov, chance / chance.sum(1, keepdims=True))
+    return States(mean, cov, chance / chance.sum(1, keepdims=True)), density
 
 
 def between(earlier: States, later: States, before: Floats, after: Floats, motion: Motion) -> States:

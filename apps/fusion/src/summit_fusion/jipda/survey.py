@@ -16,6 +16,8 @@ from summit_fusion.jipda.layout import Floats, Ints, Marks
 
 CROWD_RADIUS_M: Final = 1000.0
 LOOK_BACK_S: Final = 120.0
+SILENT: Final = 12.0
+"""Reports in a row that a target may miss before the one after them counts as one that comes from nowhere."""
 FASTEST_MPS: Final = 350.0
 SLOW_MPS: Final = 20.0
 """The speed that a displacement must tell from noise."""
@@ -50,7 +52,7 @@ def traffic(times: Floats, places: Floats, sigma: Floats) -> Traffic:
     if len(times) == 0:
         return Traffic(math.nan, math.nan, 1.0)
     rows = np.unique(np.linspace(0, len(times) - 1, SAMPLE).astype(np.int64))
-    before, after = (np.array([_nearest(times, places, sigma, row, way) for row in rows]) for way in (-1, 1))
+    before = np.array([_nearest(times, places, sigma, row, -LOOK_BACK_S) for row in rows])
     known = np.isfinite(before)
     if not known.any():
         return Traffic(math.nan, math.nan, 1.0)
@@ -58,7 +60,9 @@ def traffic(times: Floats, places: Floats, sigma: Floats) -> Traffic:
     apart = max(every, 8.0 * float(np.median(sigma)) / SLOW_MPS)
     speeds = np.array([_speed(times, places, sigma, row, apart) for row in rows])
     speeds = speeds[np.isfinite(speeds)]
-    isolated = float(np.mean(~known & ~np.isfinite(after)))
+    reach = max(LOOK_BACK_S, SILENT * every)
+    near = np.array([[_nearest(times, places, sigma, row, way) for way in (-reach, reach)] for row in rows])
+    isolated = float(np.mean(~np.isfinite(near).any(1)))
     return Traffic(every, float(np.median(speeds)) if len(speeds) else math.nan, isolated)
 
 
@@ -69,9 +73,10 @@ def _around(times: Floats, row: int, first_s: float, last_s: float) -> Ints:
     return np.arange(begin, max(begin, end))
 
 
-def _nearest(times: Floats, places: Floats, sigma: Floats, row: int, way: int) -> float:
-    """Seconds to the nearest detection in time that can be of the same target, NaN: none."""
-    rows = _around(times, row, *((-LOOK_BACK_S, 0.0) if way < 0 else (0.0, LOOK_BACK_S)))
+def _nearest(times: Floats, places: Floats, sigma: Floats, row: int, span_s: float) -> float:
+    """Seconds to the nearest detection within ``span_s`` (below 0: before it) that can be of the same target, NaN:
+    none."""
+    rows = _around(times, row, min(span_s, 0.0), max(span_s, 0.0))
     lag = np.abs(times[rows] - times[row])
     reached: Marks = np.hypot(*(places[rows] - places[row]).T) <= FASTEST_MPS * lag + 4.0 * (sigma[rows] + sigma[row])
     lags = lag[reached & (lag > 0.0)]
