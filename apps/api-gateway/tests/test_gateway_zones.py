@@ -24,7 +24,8 @@ async def test_zones_are_shown_where_they_lie_now(gateway: Gateway, world: World
     anchored = polygon | {"anchor": "truck", "anchor_at": [-84.2, 35.5]}
     zones = [zone("a", **polygon), zone("b", **circle), zone("c", **anchored), zone("d", **anchored | {"anchor": "no"})]
     await world.put("truck")
-    versions = [await WorldWriter(world.bus, "test").put("zones", one.id, one, at=NOW) for one in zones]
+    writer = WorldWriter(world.bus, "test")
+    versions = [(await writer.put("zones", one.id, one, at=NOW)).seq for one in zones]
 
     async def is_there() -> bool:
         return bool((await gateway.get("/v1/zones"))[1]["seq"] >= versions[-1])

@@ -41,6 +41,11 @@ def body_of(type_: WorldType, key: str, at: datetime, **changes: Any) -> dict[st
         | {"proposed_at": now, "updated_at": now},
         "approvals": {"decision": "approve", "by": "Ann", "role": "commander", "plan_hash": "h", "at": now},
         "overrides": {"updated_at": now},
+        "zones": {"name": "Camp", "rule": "inclusion", "created_at": now, "updated_at": now}
+        | {"circle": {"lat": 39.4, "lon": -121.0, "radius_m": 500.0}},
+        "presences": {"state": "inside", "event": "enter", "at": now, "judged": 1},
+        "registrations": {"kind": "asset", "label": key, "registered_at": now, "updated_at": now, "by": "Ann"}
+        | {"link": "online"},
     }
     return {"id": key} | bodies[type_] | changes
 

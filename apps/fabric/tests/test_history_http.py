@@ -26,9 +26,9 @@ async def put(fabric: Fabric, key: str, lat: float, **changes: Any) -> tuple[int
     entity = Entity(
         id=key, kind="track", owner="fusion", observed_at=now, heard_at=now, updated_at=now, location=place, **changes
     )
-    seq = await WorldWriter(fabric.bus, "test").put("entities", key, entity, at=now, causes=entity.causes)
+    written = await WorldWriter(fabric.bus, "test").put("entities", key, entity, at=now, causes=entity.causes)
     await asyncio.sleep(0.01)  # so that a moment lies between two versions
-    return seq, datetime.now(UTC)
+    return written.seq, datetime.now(UTC)
 
 
 def at(moment: datetime | int) -> str:

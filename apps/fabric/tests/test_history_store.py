@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from summit_core import wire
 from summit_core.errors import InputError, NotFoundError
 from summit_core.ids import new_id
-from summit_core.model import Principal, Role
+from summit_core.model import WORLD_TYPES, Principal, Role
 from summit_core.store.migrate import config
 from summit_fabric.history import export
+from summit_fabric.history.bundle import AROUND, Manifest
 from summit_fabric.history.gather import Gatherer
 from summit_fabric.history.past import Moment
 from summit_fabric.history.recorded import _ENTITIES
@@ -132,8 +133,22 @@ async def story(past: Kept) -> list[Version]:
         version("incidents", "inc-1", 13, state="closed", entities=["fire-1"]),
         moved("fire-1", 14, 39.3, -121.0, kind="hazard"),
         moved("d1", 15, 39.4, -121.0, kind="asset", owner="fabric"),
+        version("zones", "z-1", 16, name="Camp"),
+        version("zones", "z-2", 17, name="Elsewhere"),
+        version("zones", "z-3", 18, name="Around the drone", anchor="d1"),
+        version("zones", "z-4", 19, name="Taken away"),
+        version("presences", "prs-1", 20, zone="z-1", entity="d1"),
+        version("presences", "prs-2", 21, zone="z-2", entity="stranger"),
+        version("presences", "prs-4", 22, zone="z-4", entity="fire-1"),
+        version("alerts", "al-3", 23, incident="inc-1", causes=("prs-4",)),
+        version("registrations", "d1", 24, label="Our drone"),
+        version("registrations", "cam-1", 25, label="Camera on the ridge"),
+        version("registrations", "stranger", 26),
+        version("zones", "z-4", 27, gone=True),
+        version("presences", "prs-4", 28, gone=True),
+        version("presences", "prs-1", 29, zone="z-1", entity="d1", state="outside", event="exit"),
     ]
-    versions.append(moved("d1", 16, 41.0, -121.0, at=after(90_000), kind="asset", owner="fabric"))
+    versions.append(moved("d1", 30, 41.0, -121.0, at=after(90_000), kind="asset", owner="fabric"))
     await past.store.remember(versions)
     observation = {"kind": "report", "source": "cam-1", "observed_at": after(1), "text": "=smoke"}
     for identifier in (seen, other):
@@ -153,18 +168,18 @@ async def packed(past: Kept, incident: str = "inc-1") -> io.BytesIO:
     return file
 
 
-NAMES: tuple[Any, ...] = ("entities", "incidents", "alerts", "advisories", "tasks", "approvals", "overrides")
-OWN = {"d1", "fire-1", "inc-1", "al-1", "task-1", "app-1", "adv-1"}
+OWN = {"d1", "fire-1", "inc-1", "al-1", "al-3", "task-1", "app-1", "adv-1", "cam-1"}
+OWN |= {"z-1", "z-3", "z-4", "prs-1", "prs-4"}
 
 
 async def pictures(past: Kept, of: Any) -> dict[int, Any]:
     """The whole picture of each moment, of what belongs to the incident."""
     found: dict[int, Any] = {}
-    for seq in range(4, 16):
+    for seq in range(4, 30):
         moment = Moment((await of.latest(seq=seq)).at, seq)
         found[seq] = {
             (name, one.key): (one.seq, msgspec.json.decode(one.body or "null"))
-            for name in NAMES
+            for name in WORLD_TYPES
             async for seen in past.service.shown(of, name, moment)
             for one in seen
             if one.key in OWN
@@ -186,7 +201,11 @@ def test_an_imported_bundle_shows_the_same_picture_at_every_moment(database_url:
         imported = await past.bundles.past(bundle.id)
         for seq, picture in (await pictures(past, imported)).items():
             assert picture == expected[seq], seq
-        assert len(expected[13]) == 8
+        assert (len(expected[13]), len(expected[26]), len(expected[29])) == (8, 16, 14)
+        strangers = {"z-2", "prs-2", "stranger"}
+        for name in WORLD_TYPES:
+            async for seen in imported.objects(name, Moment(after(1000), 2**62)):
+                assert not strangers & {one.key for one in seen}
         counts = {part.name: part.count for part in bundle.parts}
         assert (counts["observations"], counts["sources"], counts["incidents"], counts["entities"]) == (1, 1, 2, 5)
         assert await past.rows("world_events") + await past.rows("entity_events") == 0
@@ -195,6 +214,27 @@ def test_an_imported_bundle_shows_the_same_picture_at_every_moment(database_url:
 
     file, expected = with_past(database_url, give, after(100_000))
     with_past(database_url, lambda past: take(past, file, expected))
+
+
+def test_a_bundle_of_the_first_schema_is_taken_in(database_url: str) -> None:
+    """It has no zones, presences and registrations."""
+
+    async def work(past: Kept) -> None:
+        await story(past)
+        old = io.BytesIO()
+        with zipfile.ZipFile(await packed(past)) as new, zipfile.ZipFile(old, "w") as zipped:
+            told = msgspec.json.decode(new.read("manifest.json"), type=Manifest)
+            kept = tuple(part for part in told.parts if part.name not in AROUND)
+            told = msgspec.structs.replace(told, schema="summit.bundle/1", parts=kept).identified()
+            zipped.writestr("manifest.json", msgspec.json.encode(told))
+            for part in kept:
+                zipped.writestr(f"{part.name}.ndjson", new.read(f"{part.name}.ndjson"))
+        bundle = await past.bundles.take_in(old, ANN)
+        imported = await past.bundles.past(bundle.id)
+        assert await imported.one("incidents", "inc-1", Moment(after(1000), 2**62))
+        assert await imported.one("zones", "z-1", Moment(after(1000), 2**62)) is None
+
+    with_past(database_url, work, after(100_000))
 
 
 def test_a_damaged_bundle_names_the_part_and_leaves_nothing(database_url: str) -> None:

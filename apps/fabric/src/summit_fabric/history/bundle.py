@@ -21,8 +21,12 @@ from summit_fabric.history.version import Version, from_line
 MANIFEST: Final = "manifest.json"
 OBSERVATIONS: Final = "observations"
 SOURCES: Final = "sources"
-VERSIONED: Final = ("incidents", "alerts", "advisories", "tasks", "approvals", "overrides", "entities")
+OPERATIONS: Final = ("incidents", "alerts", "advisories", "tasks", "approvals")
+AROUND: Final = ("zones", "presences", "registrations")
+"""Not in bundles of the first schema."""
+VERSIONED: Final = (*OPERATIONS, *AROUND, "overrides", "entities")
 PARTS: Final = (*VERSIONED, OBSERVATIONS, SOURCES)
+PARTS_OF: Final = {"summit.bundle/1": tuple(name for name in PARTS if name not in AROUND), "summit.bundle/2": PARTS}
 BYTES_AT_MOST: Final = 2 * 1024**3
 """Of a part, unpacked: a small file must not become a full disk."""
 LINE_AT_MOST: Final = 1024 * 1024
@@ -49,7 +53,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     since: Timestamp
     until: Timestamp
     parts: tuple[Part, ...]
-    schema: Literal["summit.bundle/1"] = "summit.bundle/1"
+    schema: Literal["summit.bundle/1", "summit.bundle/2"] = "summit.bundle/2"
     id: str = ""
 
     def identified(self) -> "Manifest":
@@ -130,8 +134,9 @@ class Opened:
             raise InputError(f"{MANIFEST}: {error}", field=MANIFEST) from None
         if self.manifest.identified().id != self.manifest.id:
             raise InputError(f"{MANIFEST}: was changed, its id is not that of its content", field=MANIFEST)
-        if sorted(part.name for part in self.manifest.parts) != sorted(PARTS):
-            raise InputError(f"{MANIFEST}: names other parts than {', '.join(PARTS)}", field=MANIFEST)
+        wanted = PARTS_OF[self.manifest.schema]
+        if sorted(part.name for part in self.manifest.parts) != sorted(wanted):
+            raise InputError(f"{MANIFEST}: names other parts than {', '.join(wanted)}", field=MANIFEST)
 
     def verify(self) -> None:
         """Raises :class:`InputError` that names the part that is not what the manifest says."""
@@ -143,8 +148,10 @@ class Opened:
             if (count, size, digest.hexdigest()) != (part.count, part.bytes, part.sha256):
                 raise damaged(part.name, "its content is not that which the manifest tells of")
 
-    def lines(self, part: Part) -> Iterator[bytes]:
-        """The lines of a part, with their ends."""
+    def lines(self, part: Part | None) -> Iterator[bytes]:
+        """The lines of a part, with their ends; none of one that bundles of its schema do not have."""
+        if part is None:
+            return
         read = 0
         try:
             with self._zip.open(f"{part.name}.ndjson") as file:
@@ -158,8 +165,8 @@ class Opened:
         except (zipfile.BadZipFile, zipfile.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
             raise damaged(part.name, f"it cannot be unpacked ({error})") from None
 
-    def part(self, name: str) -> Part:
-        return next(part for part in self.manifest.parts if part.name == name)
+    def part(self, name: str) -> Part | None:
+        return next((part for part in self.manifest.parts if part.name == name), None)
 
     def versions(self, name: str) -> Iterator[Version]:
         """The versions of one type, each checked against the model."""

@@ -2,7 +2,7 @@
 the observations behind those."""
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import IO, Final
 
@@ -12,11 +12,12 @@ from summit_core import wire
 from summit_core.errors import NotFoundError
 from summit_core.model import WorldType
 
-from summit_fabric.history.bundle import OBSERVATIONS, SOURCES, VERSIONED, Account, Manifest, Packer
+from summit_fabric.history.bundle import OBSERVATIONS, SOURCES, Account, Manifest, Packer
 from summit_fabric.history.past import BEGINNING, Moment, Observed
 from summit_fabric.history.recorded import NEVER, Recorded
 from summit_fabric.history.service import matches
 from summit_fabric.history.version import Version
+from summit_fabric.zones.presence import PRESENCE
 
 ENDED: Final = ("closed", "false_alarm")
 AFTERWARDS: Final = timedelta(hours=1)
@@ -34,6 +35,9 @@ class _Stated(Struct, frozen=True):
     title: str = ""
     state: str = ""
     source: str = ""
+    entity: str = ""
+    zone: str = ""
+    anchor: str | None = None
     asset: str | None = None
     entities: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
@@ -55,16 +59,16 @@ class Gatherer:
         """Raises :class:`NotFoundError` when there was no such incident."""
         title, since, until = await self._gather_operations()
         packer = Packer(file)
-        for name in VERSIONED[:-2]:
+        for name, versions in self._operations.items():
             with packer.part(name) as add:
-                for version in self._operations[name]:
+                for version in versions:
                     if version.stored_at < until:
                         add(wire.encode(version))
         entities = await self._entities(since, until)
-        with packer.part("overrides") as add:
-            for key in entities:
-                async for version in self._versions("overrides", key, BEGINNING, until):
-                    add(wire.encode(version))
+        zones, presences = await self._zones(entities, until)
+        await self._pack_all(packer, "overrides", entities, until)
+        await self._pack_all(packer, "zones", sorted(zones), until)
+        await self._pack_all(packer, "presences", sorted(presences), until)
         with packer.part("entities") as add:
             for key, start in entities.items():
                 async for version in self._versions("entities", key, start, until):
@@ -75,10 +79,18 @@ class Gatherer:
             for observed in await self._observations():
                 sources.add(_stated(observed.body).source)
                 add(observed.body)
+        await self._pack_all(packer, "registrations", sorted(sources | entities.keys()), until)
         with packer.part(SOURCES) as add:
             for name, account in await self._past.accounts_of(sorted(sources)):
                 add(wire.encode(Account(id=name, account=Raw(account.encode()))))
         return packer.close(self._incident, title, since, until)
+
+    async def _pack_all(self, packer: Packer, type_: WorldType, keys: Iterable[str], until: datetime) -> None:
+        """Every version of these objects from the first one on: what was said long before still holds."""
+        with packer.part(type_) as add:
+            for key in keys:
+                async for version in self._versions(type_, key, BEGINNING, until):
+                    add(wire.encode(version))
 
     async def _gather_operations(self) -> tuple[str, datetime, datetime]:
         """Every version of every operation; returns the incident's title and the interval."""
@@ -126,6 +138,21 @@ class Gatherer:
                     found[key] = start
                     self._named.update(name for one in first for name in _names(one) if not _uuid.fullmatch(name))
         return found
+
+    async def _zones(self, entities: Collection[str], until: datetime) -> tuple[set[str], set[str]]:
+        """The zones that these entities crossed or carry with them, and those crossings: of the present, and those that
+        an operation names, for they may be gone by now."""
+        end, zones, presences = Moment(until, 2**62), set[str](), set[str]()
+        async for seen in self._past.objects("presences", end):
+            presences.update(one.key for one in seen if _stated(one.body or b"{}").entity in entities)
+        async for seen in self._past.objects("zones", end):
+            zones.update(one.key for one in seen if _stated(one.body or b"{}").anchor in entities)
+        presences.update(name for name in self._named if name.startswith(PRESENCE))
+        for key in presences:
+            async for version in self._versions("presences", key, BEGINNING, until):
+                if version.body is not None:
+                    zones.add(_stated(version.body).zone)
+        return zones, presences
 
     async def _observations(self) -> list[Observed]:
         """The observations that are named, also by one another, in the order of time."""

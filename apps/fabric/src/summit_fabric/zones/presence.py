@@ -28,6 +28,8 @@ from summit_fabric.zones.hysteresis import ASSUMED_SIGMA_M, is_level, margins
 
 WATCHED: Final[tuple[EntityKind, ...]] = ("asset", "track", "person", "hazard")
 CAUSES_KEPT: Final = 8
+PRESENCE: Final = "prs-"
+"""How the id of each presence begins."""
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):
@@ -103,7 +105,7 @@ class Cause(NamedTuple):
 
 
 def presence_id(zone: str, entity: str) -> str:
-    return "prs-" + hashlib.blake2b(f"{zone}/{entity}".encode(), digest_size=10).hexdigest()
+    return PRESENCE + hashlib.blake2b(f"{zone}/{entity}".encode(), digest_size=10).hexdigest()
 
 
 @dataclass(slots=True)
