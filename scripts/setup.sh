@@ -51,7 +51,9 @@ provide_node() {
 
 python_is_suitable
 uv=$(find_uv)
-"$uv" sync --frozen --quiet --python "$(command -v python3)"
+python=.venv/bin/python # once chosen, it stays
+[ -x "$python" ] && "$python" -c '' 2>/dev/null || python=$(scripts/quickest_python.sh)
+"$uv" sync --frozen --quiet --python "$python"
 if [ -f apps/console/package.json ]; then
   provide_node
   scripts/console.sh

@@ -92,3 +92,27 @@ def test_the_page_of_figures_says_what_the_results_say_and_which_bar_is_missed(t
         assert run(sys.executable, script) == (0, [])
         assert says in page.read_text()
         assert run(sys.executable, script, "--check")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "chosen"),
+    [
+        (("3.11 1000", "3.11 800"), 1),
+        (("3.11 1000", "3.11 900"), 0),  # not worth it
+        (("3.11 1000", "3.12 500"), 0),  # another version is another environment
+        (("exit", "3.11 1000", "3.11 700", "3.11 500"), 3),
+    ],
+)
+def test_the_quickest_python_is_chosen(tmp_path: Path, answers: tuple[str, ...], chosen: int) -> None:
+    folders = []
+    for number, answer in enumerate(answers):
+        fake = tmp_path / str(number) / "python3"
+        fake.parent.mkdir()
+        fake.write_text("#!/bin/sh\n" + ("exit 1" if answer == "exit" else f"echo {answer}") + "\n")
+        fake.chmod(0o755)
+        folders.append(str(fake.parent))
+    bash = shutil.which("bash") or "bash"
+    assert run("env", f"PATH={':'.join(folders)}", bash, ROOT / "scripts" / "quickest_python.sh") == (
+        0,
+        [f"{folders[chosen]}/python3"],
+    )
