@@ -29,6 +29,7 @@ from summit_cli.state import StateDir
 from summit_cli.supervisor.program import credentials
 from summit_core import wire
 from summit_core.model import Principal
+from summit_core.pace import eventually
 from summit_core.security.service_key import PRINCIPAL_HEADER
 from summit_core.store.migrate import migrate
 
@@ -181,9 +182,7 @@ class ServiceProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", self._module, env={**os.environ, **own}, stdout=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(20.0):
-            while await self._ready() != 200:  # noqa: ASYNC110  (another process: nothing to await)
-                await asyncio.sleep(0.05)
+        await eventually(self._is_ready, within_s=20)
 
     async def kill(self) -> None:
         """As a crash does (SIGKILL)."""
@@ -199,12 +198,12 @@ class ServiceProcess:
             answer = await session.post(f"http://127.0.0.1:{self._port}{path}", data=body, headers=headers)
             return answer.status, await answer.json(content_type=None)
 
-    async def _ready(self) -> int:
+    async def _is_ready(self) -> bool:
         try:
             async with aiohttp.ClientSession() as session:
-                return (await session.get(f"http://127.0.0.1:{self._port}/readyz")).status
+                return (await session.get(f"http://127.0.0.1:{self._port}/readyz")).status == 200
         except aiohttp.ClientError:
-            return 0
+            return False
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ The export of a chain is damaged in each of five ways, and what ``summit audit v
 """
 
 import argparse
-import asyncio
 import io
 import json
 import random
@@ -33,6 +32,7 @@ from summit_core.bus import Bus
 from summit_core.clock import SystemClock
 from summit_core.ids import new_id
 from summit_core.model import Role
+from summit_core.pace import eventually
 from system import System, running
 
 SENT_AT_ONCE = 1000
@@ -81,9 +81,7 @@ async def one_round(
     for start in range(0, count, SENT_AT_ONCE):
         await trail.flush(records[start : start + SENT_AT_ONCE])
     sent = time.perf_counter() - began
-    async with asyncio.timeout(WAIT_S):
-        while not await rows.fetchval(THERE, last):  # noqa: ASYNC110  (another process: nothing to await)
-            await asyncio.sleep(0.005)
+    await eventually(lambda: rows.fetchval(THERE, last), within_s=WAIT_S, every_s=0.005)
     took = time.perf_counter() - began
     used = {name: 1e6 * (spent - cpu[name]) / count for name, spent in system.processes.cpu_s().items()}
     used["writer"] = 1e6 * (time.process_time() - own) / count

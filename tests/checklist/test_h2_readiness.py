@@ -15,6 +15,7 @@ from summit_core.bus.thin import Connection
 from summit_core.http.app import create_app
 from summit_core.observability import health as monitor
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.store import check_pool, create_pool
 from summit_core.supervise import running
 
@@ -56,9 +57,8 @@ async def unready(asgi: Ask) -> str:
     app: FastAPI = create_app("t", title="t", health=health, routers=[], lifespan=_nothing, cors_origins="")
     try:
         with capture_logs() as lines:
-            async with running({fault.__name__: fault for fault in FAULTS}, health), asyncio.timeout(10):
-                while "has not run yet" in health.loop_problems().values():  # noqa: ASYNC110  (they tell it nobody else)
-                    await asyncio.sleep(0.01)
+            async with running({fault.__name__: fault for fault in FAULTS}, health):
+                await eventually(lambda: "has not run yet" not in health.loop_problems().values())
                 answer = await asgi(app, "GET", "/readyz")
     finally:
         opening.cancel()

@@ -14,6 +14,7 @@ import aiomqtt
 import nats
 import pytest
 from summit_cli.embedded.nats import jetstream_info
+from summit_core.pace import eventually
 
 THEIRS, OURS, OTHERS = "theirs-x11-drone", "our-x11-gas", "theirs-x11"
 READS = (
@@ -110,11 +111,9 @@ def observation(source: str, **more: Any) -> str:
 
 async def until(ask: Callable[[], Awaitable[bool]], what: str) -> None:
     try:
-        async with asyncio.timeout(15):
-            while not await ask():  # noqa: ASYNC110  (another process: nothing to await)
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"{what}: not within 15 s")
+        await eventually(ask)
+    except AssertionError as error:
+        pytest.fail(f"{what}: {error}")
 
 
 def told(viewer: Viewer, foreign: set[str], reads: dict[str, str]) -> dict[str, set[str]]:

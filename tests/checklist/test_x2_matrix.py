@@ -14,12 +14,13 @@ import aiohttp
 import msgspec
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
-from gateway_harness import Gateway, World, running, until
+from gateway_harness import Gateway, World, running
 from starlette.routing import Mount
 from summit_core import wire
 from summit_core.http.limits.quota import Quota
 from summit_core.ids import new_id
 from summit_core.model import WORLD_TYPES, Principal, Role, WorldEvent, WorldType
+from summit_core.pace import eventually
 from summit_core.security.decision import Thing, decide
 from summit_gateway import access
 from summit_gateway.access import ACCESS, STREAM, Access, Door
@@ -118,7 +119,7 @@ async def fill(both: Tried, world: World) -> None:
     async def known() -> bool:
         return bool(both.gateway.app.state.services.mirror.seq >= seq)
 
-    await until(known)
+    await eventually(known)
 
 
 def _raw(body: dict[str, Any]) -> msgspec.Raw:

@@ -20,6 +20,7 @@ from summit_cli.embedded.secrets import Secrets
 from summit_cli.embedded.tls import OPERATOR, SIMULATED, Tls, prepare
 from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
+from summit_core.pace import eventually
 from summit_sdk import Device, MqttEndpoint, SummitClient
 
 
@@ -37,9 +38,11 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     tls = prepare(state, ("fabric",), "127.0.0.1")
     broker = Nats(state, Secrets(), ports["nats"], ports["mqtt"], tls=tls)
     process = await spawn(broker.program(), state.log("nats"))
-    async with asyncio.timeout(BOUND_S):
-        while await broker.problem():  # noqa: ASYNC110 - another process, it has no event of ours
-            await asyncio.sleep(0.02)
+
+    async def works() -> bool:
+        return await broker.problem() is None
+
+    await eventually(works, within_s=BOUND_S)
     yield Running(broker, tls, process)
     with contextlib.suppress(ProcessLookupError):
         process.kill()

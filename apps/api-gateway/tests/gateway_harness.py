@@ -17,6 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from summit_core.bus import Bus, WorldWriter
 from summit_core.model import Entity, Location
+from summit_core.pace import eventually
 from summit_gateway.app import build_app
 from summit_gateway.settings import GatewaySettings
 
@@ -28,13 +29,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def until(condition: Any, *, deadline_s: float = 15.0) -> None:
-    """Wait for an (async) condition to hold."""
-    async with asyncio.timeout(deadline_s):
-        while not await condition():  # noqa: ASYNC110  (another process: nothing to await)
-            await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -110,8 +104,8 @@ async def running(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     url = f"http://127.0.0.1:{settings.port}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
         gateway = Gateway(app, settings, url, http)
-        await until(gateway.is_ready)
-        await until(lambda: asyncio.to_thread(settings.admin_key_file.exists))
+        await eventually(gateway.is_ready)
+        await eventually(lambda: asyncio.to_thread(settings.admin_key_file.exists))
         gateway.admin_key = settings.admin_key_file.read_text().strip()
         yield gateway
     server.stop()

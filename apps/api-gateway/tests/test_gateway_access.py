@@ -5,8 +5,9 @@ import stat
 from typing import Any
 
 from fastapi.routing import iter_route_contexts
-from gateway_harness import Gateway, running, until
+from gateway_harness import Gateway, running
 from starlette.routing import Mount
+from summit_core.pace import eventually
 from summit_gateway.access import ACCESS, Door
 from summit_gateway.settings import GatewaySettings
 
@@ -177,5 +178,5 @@ async def test_a_known_key_works_while_the_database_is_away(gateway: Gateway, po
         assert not await gateway.is_ready()
     finally:
         await asyncio.to_thread(postgres_server.start)
-    await until(gateway.is_ready)
+    await eventually(gateway.is_ready)
     assert (await gateway.get("/v1/keys"))[0] == 200

@@ -7,9 +7,10 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from gateway_harness import Gateway, Upstream, until
+from gateway_harness import Gateway, Upstream
 from summit_core.bus import Bus
 from summit_core.bus.streams import AUDIT
+from summit_core.pace import eventually
 
 Records = list[dict[str, Any]]
 
@@ -34,7 +35,7 @@ class Audit:
         async def there() -> bool:
             return len([one for one in await self.records() if holds(one)]) >= count
 
-        await until(there)
+        await eventually(there)
         return [one for one in await self.records() if holds(one)]
 
     async def of(self, action: str) -> Records:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from gateway_harness import Gateway, World, until
+from gateway_harness import Gateway, World
 from hypothesis import given
 from hypothesis import strategies as st
 from summit_core import wire
@@ -19,6 +19,7 @@ from summit_core.bus.subjects import BATCH_SUBJECT
 from summit_core.clock import SystemClock
 from summit_core.errors import InputError, UnavailableError
 from summit_core.model import DeadLetter, Position, Principal, Role
+from summit_core.pace import eventually
 from summit_gateway.ingest.items import items_of, media_of
 from summit_gateway.ingest.service import Ingest
 
@@ -224,5 +225,5 @@ async def test_the_broker_away(gateway: Gateway, nats_server: Any) -> None:
         assert (await gateway.get("/v1/entities"))[0] == 200  # the picture is still there
     finally:
         await asyncio.to_thread(nats_server.start)
-    await until(gateway.is_ready)
+    await eventually(gateway.is_ready)
     assert (await gateway.post("/v1/observations", GOOD))[0] == 202

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway_harness import Gateway, until
+from gateway_harness import Gateway
 from summit_core.clock import ManualClock
 from summit_core.model import Role
+from summit_core.pace import eventually
 from summit_core.security.token import digest, new_token
 from summit_core.store import create_pool
 from summit_gateway.keys.key import ApiKey, StoredKey
@@ -65,7 +66,7 @@ async def test_rotation_leaves_no_gap(gateway: Gateway) -> None:
     async def old_has_ended() -> bool:
         return (await gateway.get("/v1/entities", key=old))[0] == 401
 
-    await until(old_has_ended)
+    await eventually(old_has_ended)
     assert (await gateway.get("/v1/entities", key=new["key"]))[0] == 200
     assert (await gateway.post(f"/v1/keys/{_id(old)}/rotate", {}))[0] == 409
     assert (await gateway.post("/v1/keys/0123456789ab/rotate", {}))[0] == 404

@@ -10,10 +10,11 @@ import asyncpg
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from gateway_harness import Gateway, free_port, running, until
+from gateway_harness import Gateway, free_port, running
 from passkey_harness import ORIGIN, PRESENT, VERIFIED, Passkey, bytes_of, text_of
 from summit_core.bus import Bus
 from summit_core.bus.streams import AUDIT
+from summit_core.pace import eventually
 from summit_gateway.settings import GatewaySettings
 
 FIRST = "first words of mine"
@@ -317,6 +318,6 @@ async def _copied(nats_url: str) -> dict[str, Any]:
             found.extend([record] if record.get("code") == "passkey_copied" else [])
         return bool(found)
 
-    await until(there)
+    await eventually(there)
     await bus.close()
     return found[0]

@@ -10,9 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from gateway_harness import Gateway, free_port, running, until
+from gateway_harness import Gateway, free_port, running
 from hypothesis import given
 from hypothesis import strategies as st
+from summit_core.pace import eventually
 from summit_gateway.past.passing import as_events
 from summit_gateway.settings import GatewaySettings
 
@@ -156,7 +157,7 @@ async def test_an_export_flows_through_and_ends_with_its_client(gateway: Gateway
     async def let_go() -> bool:
         return fabric.open_exports == 0
 
-    await until(let_go)
+    await eventually(let_go)
 
 
 async def test_what_breaks_off_behind_the_gateway_breaks_off_before_it(gateway: Gateway, fabric: Fabric) -> None:

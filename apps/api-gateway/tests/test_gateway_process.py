@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import aiohttp
-from gateway_harness import SERVICE_KEY, Gateway, free_port, until
+from gateway_harness import SERVICE_KEY, Gateway, free_port
+from summit_core.pace import eventually
 from summit_gateway.settings import GatewaySettings
 
 
@@ -29,10 +30,10 @@ async def test_as_its_own_process(settings: GatewaySettings, tmp_path: Path) -> 
     )
     async with aiohttp.ClientSession() as http:
         gateway = Gateway(None, settings, f"http://127.0.0.1:{port}", http)  # type: ignore[arg-type]  # another process
-        await until(gateway.is_ready, deadline_s=30)
+        await eventually(gateway.is_ready, within_s=30)
         async with http.get(gateway.url + "/") as response:
             assert (response.status, "not built" in await response.text()) == (503, True)
-        await until(lambda: asyncio.to_thread((tmp_path / "own.key").exists))
+        await eventually(lambda: asyncio.to_thread((tmp_path / "own.key").exists))
         key = (tmp_path / "own.key").read_text().strip()
         url, headers = gateway.url + "/v1/stream", gateway.headers(key)
         async with http.ws_connect(url, headers=headers) as socket, http.get(url, headers=headers) as events:

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import jsonschema
-from gateway_harness import INLINE, SERVICE_KEY, Gateway, Upstream, World, free_port, until
+from gateway_harness import INLINE, SERVICE_KEY, Gateway, Upstream, World, free_port
 from summit_core.http.keyset import cursor_behind
+from summit_core.pace import eventually
 from summit_gateway.access import ACCESS
 from summit_gateway.console.csp import inline_scripts, policy
 
@@ -16,7 +17,7 @@ async def test_lists_and_objects(gateway: Gateway, world: World) -> None:
     async def is_there() -> bool:
         return bool((await gateway.get("/v1/entities"))[1]["seq"] == versions["t"])
 
-    await until(is_there)
+    await eventually(is_there)
     _, listed = await gateway.get("/v1/entities")
     assert [item["id"] for item in listed["items"]] == ["a", "b", "t"]
     assert (listed["next"], listed["seq"]) == (None, versions["t"])

@@ -7,8 +7,9 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from gateway_harness import Gateway, free_port, running, until
+from gateway_harness import Gateway, free_port, running
 from summit_core.http.limits.quota import Quota
+from summit_core.pace import eventually
 from summit_gateway.settings import GatewaySettings
 from summit_gateway.users import totp
 
@@ -122,7 +123,7 @@ async def test_a_change_of_password_and_a_deactivation_end_every_session(gateway
     async def first_has_ended() -> bool:
         return (await gateway.get("/v1/session", key=first["access"]))[0] == 401
 
-    await until(first_has_ended, deadline_s=6)
+    await eventually(first_has_ended, within_s=6)
     await _patch(gateway, user_id, active=False)
     assert (await gateway.get("/v1/session", key=second["access"]))[0] == 401
     await _patch(gateway, user_id, active=True)
@@ -141,7 +142,7 @@ async def test_another_gateway_ends_the_session_within_six_seconds(settings: Gat
         async def ended() -> bool:
             return (await there.get("/v1/session", key=tokens["access"]))[0] == 401
 
-        await until(ended, deadline_s=6)
+        await eventually(ended, within_s=6)
         assert (await here.get("/v1/session", key=tokens["access"]))[0] == 401
 
 

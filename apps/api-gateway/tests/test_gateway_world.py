@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway_harness import Gateway, Upstream, World, until
+from gateway_harness import Gateway, Upstream, World
 from msgspec.structs import replace
 from summit_core.bus import WorldWriter
 from summit_core.model import (
@@ -16,6 +16,7 @@ from summit_core.model import (
     Relation,
     WorldType,
 )
+from summit_core.pace import eventually
 
 NOW = datetime.now(UTC)
 PLAIN = Entity(id="a", kind="asset", owner="test", observed_at=NOW, heard_at=NOW, updated_at=NOW, sources=("src-a",))
@@ -34,7 +35,7 @@ async def shown(gateway: Gateway, seq: int) -> None:
     async def is_there() -> bool:
         return bool((await gateway.get("/v1/entities"))[1]["seq"] >= seq)
 
-    await until(is_there)
+    await eventually(is_there)
 
 
 def renamed(key: str, label: str) -> Override:

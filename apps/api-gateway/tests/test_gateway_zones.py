@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway_harness import Gateway, Upstream, World, until
+from gateway_harness import Gateway, Upstream, World
 from summit_core import wire
 from summit_core.bus import WorldWriter
 from summit_core.geo import distance_m
 from summit_core.model import Zone
+from summit_core.pace import eventually
 
 NOW = datetime.now(UTC)
 RING = [[-84.21, 36.49], [-84.19, 36.49], [-84.19, 36.51], [-84.21, 36.49]]
@@ -30,7 +31,7 @@ async def test_zones_are_shown_where_they_lie_now(gateway: Gateway, world: World
     async def is_there() -> bool:
         return bool((await gateway.get("/v1/zones"))[1]["seq"] >= versions[-1])
 
-    await until(is_there)
+    await eventually(is_there)
     status, collection = await gateway.get("/v1/zones", Accept="application/geo+json")
     shown = {one["id"]: one["geometry"] for one in collection["features"]}
     assert (status, collection["type"], shown["a"]) == (200, "FeatureCollection", polygon["geometry"])

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from pydantic import SecretStr
 from summit_core.bus import Bus
+from summit_core.pace import eventually
 from summit_core.security.tls import client_context
 from summit_fabric.app import build_app
 from summit_fabric.settings import FabricSettings
@@ -38,20 +39,6 @@ def good(source: str, **changes: Any) -> dict[str, Any]:
 def telemetry(source: str, **changes: Any) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     return {"source": source, "observed_at": now, "category": "drone", "lat": 39.8, "lon": -121.4} | changes
-
-
-async def eventually(what: Callable[[], Awaitable[T]], within_s: float = 10.0) -> T:
-    """The first answer that is true."""
-    last: Any = None
-    try:
-        async with asyncio.timeout(within_s):
-            while True:
-                last = await what()
-                if last:
-                    return last
-                await asyncio.sleep(0.03)
-    except TimeoutError:
-        raise AssertionError(f"did not come true within {within_s} s; last: {last!r}") from None
 
 
 @dataclass

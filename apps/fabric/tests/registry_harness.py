@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
-from fabric_harness import SERVICE_KEY, Fabric, eventually, running
+from fabric_harness import SERVICE_KEY, Fabric, running
 from pydantic import SecretStr
 from summit_cli.embedded import ports, secrets
 from summit_cli.embedded.nats import Nats
@@ -18,6 +18,7 @@ from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
 from summit_core import wire
 from summit_core.model import Principal, Registration, Role
+from summit_core.pace import eventually
 from summit_core.security.service_key import PRINCIPAL_HEADER
 
 ADMIN = Principal(id="a-1", name="ada", role=Role.ADMINISTRATOR)

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from fabric_harness import SERVICE_KEY, eventually, running
+from fabric_harness import SERVICE_KEY, running
 from pydantic import SecretStr
 from summit_core import wire
 from summit_core.audit.chain import Broken, decode
@@ -21,6 +21,7 @@ from summit_core.clock import ManualClock
 from summit_core.ids import new_id
 from summit_core.model import Principal, Role
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.security.nkey import AccountKey
 from summit_core.store import Pool, create_pool
 from summit_fabric.audit.service import AuditService

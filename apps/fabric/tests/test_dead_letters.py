@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from fabric_harness import SERVICE_KEY, Fabric, eventually, good, shifted, telemetry
+from fabric_harness import SERVICE_KEY, Fabric, good, shifted, telemetry
 from summit_core import wire
 from summit_core.errors import ConflictError
 from summit_core.ids import new_id
 from summit_core.model import DeadLetter
+from summit_core.pace import eventually
 from summit_core.wire import decode
 from summit_fabric.deadletters import opened, subject_of
 

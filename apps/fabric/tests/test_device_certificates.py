@@ -10,12 +10,13 @@ from pathlib import Path
 import aiomqtt
 import msgspec
 import pytest
-from fabric_harness import eventually, good, running
+from fabric_harness import good, running
 from registry_harness import Broker, Registry, registry_of
 from summit_cli.certs.authority import Authority, now
 from summit_cli.certs.issue import Kind
 from summit_core.bus import Bus
 from summit_core.errors import MalformedError
+from summit_core.pace import eventually
 from summit_core.security.context import ClientContext
 from summit_fabric.registry.certificates import Certificates, Shown, read_certificate, read_revoked
 from summit_fabric.registry.jwt import Client, ClientTls, Connect, Request, Server

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import h3
 import msgspec
 import pytest
-from fabric_harness import Fabric, eventually, good, running, shifted, telemetry
+from fabric_harness import Fabric, good, running, shifted, telemetry
 from summit_core import wire
 from summit_core.bus import Bus, Delivery, Mirror, WorldWriter
 from summit_core.bus.streams import WORLD
@@ -27,6 +27,7 @@ from summit_core.model import (
     Telemetry,
 )
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import end
 from summit_fabric.decoded import Decoded
 from summit_fabric.keeper import TIMER, WRITE_EVERY_S, Keeper

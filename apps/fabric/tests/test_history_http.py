@@ -9,10 +9,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from fabric_harness import SERVICE_KEY, Fabric, eventually, good
+from fabric_harness import SERVICE_KEY, Fabric, good
 from summit_core.bus import WorldWriter
 from summit_core.ids import new_id
 from summit_core.model import Entity, Location
+from summit_core.pace import eventually
 from summit_fabric.history.recorded import Recorded
 
 ADMINISTRATOR = '{"id":"u","name":"Ann","role":"administrator"}'

@@ -16,6 +16,7 @@ from summit_core.errors import UnavailableError
 from summit_core.ids import derived_id
 from summit_core.model import Measurement, SourceAccount
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.store import Pool, create_pool
 from summit_fabric import worker
 from summit_fabric.accounts import Ledger
@@ -205,8 +206,6 @@ async def test_the_metrics_follow_the_books(pool: Pool) -> None:
     health.expect("fabric-silence")
     silence = Silence(books, Ears(NOW), ManualClock(NOW))  # type: ignore[arg-type]  # what it asks of the keeper
     watching = asyncio.create_task(silence.watch(health, pool))
-    async with asyncio.timeout(5):
-        while not books.loaded:  # noqa: ASYNC110  (nothing to await)
-            await asyncio.sleep(0.01)
+    await eventually(lambda: books.loaded)
     watching.cancel()
     assert books.ledgers() == []

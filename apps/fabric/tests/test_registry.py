@@ -13,9 +13,10 @@ from typing import Any
 import aiomqtt
 import pytest
 import structlog
-from fabric_harness import eventually, good, telemetry
+from fabric_harness import good, telemetry
 from registry_harness import VIEWER, Broker, Registry, registry_of
 from summit_core.model import Link
+from summit_core.pace import eventually
 
 
 @pytest.fixture(autouse=True)

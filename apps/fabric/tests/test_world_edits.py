@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from fabric_harness import SERVICE_KEY, Fabric, eventually, running, shifted, telemetry
+from fabric_harness import SERVICE_KEY, Fabric, running, shifted, telemetry
 from msgspec.structs import replace
 from summit_core.bus import Change, Mirror, WorldWriter
 from summit_core.clock import ManualClock
 from summit_core.ids import new_id
 from summit_core.model import Entity, Override, WorldEvent
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import running as loops_running
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore

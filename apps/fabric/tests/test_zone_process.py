@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from fabric_harness import eventually
 from summit_core import wire
 from summit_core.bus import Bus, WorldWriter
 from summit_core.bus.streams import WORLD
 from summit_core.geo import LocalFrame
 from summit_core.model import Entity, Location, Presence, WorldEvent, Zone
+from summit_core.pace import eventually
 from summit_fabric.zones.worker import WATCHER
 
 CENTRE = LocalFrame(39.0, -121.0)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fabric_harness import SERVICE_KEY, Fabric, eventually, telemetry
+from fabric_harness import SERVICE_KEY, Fabric, telemetry
 from multidict import CIMultiDictProxy
+from summit_core.pace import eventually
 
 OPERATOR = '{"id":"u1","name":"Ana","role":"operator"}'
 VIEWER = '{"id":"u2","name":"Vic","role":"viewer"}'

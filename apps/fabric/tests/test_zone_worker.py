@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from fabric_harness import eventually
 from nats.js.errors import NotFoundError
 from summit_core import wire
 from summit_core.bus import Bus, Change, Mirror, WorldWriter
@@ -18,6 +17,7 @@ from summit_core.errors import ConflictError, UnavailableError
 from summit_core.geo import LocalFrame
 from summit_core.model import Entity, Location, OverriddenField, Override, Presence, WorldEvent, Zone
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import end
 from summit_fabric.zones.worker import WATCHER, ZoneWorker
 
@@ -74,9 +74,12 @@ class World:
         mirror = Mirror(self.bus, health)
         worker = ZoneWorker(self.bus, mirror, writer or self.writer, self.clock, health)
         loops = [asyncio.create_task(run()) for run in (mirror.run, worker.run, worker.keep_time)]
+
+        async def ended() -> bool:
+            return loops[1].done() or await self.is_done()
+
         try:
-            while not loops[1].done() and not await self.is_done():  # noqa: ASYNC110  (the broker says when)
-                await asyncio.sleep(0.02)
+            await eventually(ended, within_s=60)
             if loops[1].done():
                 loops[1].result()
         finally:

@@ -20,6 +20,7 @@ from summit_core.bus.subjects import partition, validated
 from summit_core.ids import new_id
 from summit_core.model import AnyObservation, Entity, Position
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
 from summit_fusion.app import subjects
 from summit_fusion.crossing import hear, heed, take_over, tell
@@ -88,9 +89,7 @@ class Seen:
         return {id_: [owner for owner, _ in groupby(owners)] for id_, owners in self.owners.items()}
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
-            while not holds():  # noqa: ASYNC110  (other processes: nothing to await)
-                await asyncio.sleep(0.05)
+        await eventually(holds, within_s=30)
 
 
 @asynccontextmanager
@@ -223,9 +222,7 @@ async def test_two_that_claim_the_same_are_told(nats_url: str) -> None:
         one = about(buses[0], "west", west)
         with one.listening():
             loop = asyncio.create_task(other.run())
-            async with asyncio.timeout(10):
-                while shard not in one.others():  # noqa: ASYNC110  (another process: nothing to await)
-                    await asyncio.sleep(0.01)
+            await eventually(lambda shard=shard, one=one: shard in one.others())
             said = await one.check()
             assert (said is None) if not problem else (said is not None and problem in said)
         await end(loop)

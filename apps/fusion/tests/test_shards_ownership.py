@@ -8,6 +8,7 @@ import h3.api.basic_int as h3
 import numpy as np
 import pytest
 from summit_core.bus import Bus
+from summit_core.pace import eventually
 from summit_fusion.ownership import KvOwnership
 from summit_fusion.shards import GeoScan, Shard
 
@@ -31,9 +32,7 @@ async def registries(nats_url: str) -> AsyncIterator[list[KvOwnership]]:
 
 
 async def until_known(registry: KvOwnership, track: str, held: tuple[int, str]) -> None:
-    async with asyncio.timeout(10):
-        while registry.owner(track) != held:  # noqa: ASYNC110  (the broker says when)
-            await asyncio.sleep(0.01)
+    await eventually(lambda: registry.owner(track) == held)
 
 
 async def test_of_two_claimants_one_wins_and_both_know(registries: list[KvOwnership]) -> None:

@@ -29,6 +29,7 @@ from summit_core.model import (
     Urgency,
 )
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
 from summit_tasking.plan.lifecycle import Deadlines
 from summit_tasking.service import Tasking
@@ -178,9 +179,7 @@ class World:
         await self.process.mirror.ready.wait()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(8.0):
-            while not condition():  # noqa: ASYNC110  (the condition is a fact about several objects)
-                await asyncio.sleep(0.02)
+        await eventually(condition, within_s=8)
 
     async def written(self) -> dict[str, int]:
         """How many messages each own subject of the world stream has."""

@@ -12,6 +12,7 @@ from summit_cli.embedded import ports, secrets
 from summit_cli.embedded.nats import Nats, jetstream_info
 from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
+from summit_core.pace import eventually
 
 WAIT_S = 5.0
 
@@ -24,9 +25,11 @@ async def server(tmp_path: Path) -> AsyncIterator[Nats]:
     embedded = Nats(state, secrets.load(state), chosen["nats"], chosen["mqtt"])
     program = embedded.program()
     process = await spawn(program, state.log("nats"))
-    async with asyncio.timeout(WAIT_S):
-        while await embedded.problem():  # noqa: ASYNC110 - another process, it has no event of ours
-            await asyncio.sleep(0.02)
+
+    async def works() -> bool:
+        return await embedded.problem() is None
+
+    await eventually(works, within_s=WAIT_S)
     yield embedded
     process.send_signal(program.stop_signal)
     await process.wait()

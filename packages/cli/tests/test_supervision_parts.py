@@ -20,6 +20,7 @@ from summit_cli.supervisor.probe import readiness
 from summit_cli.supervisor.program import Program, Stage
 from summit_cli.supervisor.report import Report
 from summit_cli.supervisor.supervisor import Supervisor
+from summit_core.pace import eventually
 
 
 @pytest.fixture
@@ -78,11 +79,16 @@ def test_endpoints_go_to_the_file_and_back(tmp_path: Path) -> None:
         endpoints_file.read(path)
 
 
-ENDLESS = "import signal; signal.pause()"
+ENDLESS = "import signal; print(flush=True); signal.pause()"
 
 
 def sleeper() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", ENDLESS], start_new_session=True)
+    """One that runs: for a moment after its start the kernel tells nothing of its arguments."""
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS], start_new_session=True, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    return process
 
 
 def note(process: subprocess.Popen[bytes], *, at: float | None = None, argv: tuple[str, ...] = ()) -> Started:
@@ -126,9 +132,7 @@ def test_a_long_log_is_put_aside(state: StateDir, monkeypatch: pytest.MonkeyPatc
 async def test_a_program_that_cannot_start_is_reported_and_tried_again(state: StateDir) -> None:
     supervisor = Supervisor(state, Report(state.log("supervisor")))
     child = supervisor.keep(Program(name="ghost", argv=("/does/not/exist",), env={}, stage=Stage.SERVICE))
-    async with asyncio.timeout(10):
-        while child.deaths < 2:  # noqa: ASYNC110 - the supervisor has no event for it
-            await asyncio.sleep(0.02)
+    await eventually(lambda: child.deaths >= 2)
     await supervisor.stop()
     assert "could not start" in state.log("supervisor").read_text()
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from summit_core.bus import Bus
 from summit_core.model import Entity
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -26,10 +27,11 @@ def entity(identifier: str, label: str = "") -> Entity:
     return Entity(id=identifier, kind="asset", owner="test", observed_at=NOW, heard_at=NOW, updated_at=NOW, label=label)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110  (a condition of the system under test, without an event to wait on)
-            await asyncio.sleep(0.01)
+async def all_acknowledged(bus: Bus, stream: str, durable: str) -> None:
+    async def done() -> bool:
+        return not (await bus.jetstream.consumer_info(stream, durable)).num_ack_pending
+
+    await eventually(done)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from bus_harness import NOW, Server, connected, entity, running, until
+from bus_harness import NOW, Server, all_acknowledged, connected, entity, running
 from nats.js.api import AckPolicy, ConsumerConfig
 from summit_core.bus import Bus, Delivery, Mirror, Put, WorldWriter, consume
 from summit_core.bus.consumer import MAX_BYTES
@@ -15,6 +15,7 @@ from summit_core.errors import ConflictError, InternalError, UnavailableError
 from summit_core.model import Entity, Override
 from summit_core.model.override import OverriddenField
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 
 
 async def test_declaring_the_streams_twice_is_harmless_and_ids_are_stored_once(nats_url: str) -> None:
@@ -38,7 +39,7 @@ async def test_a_batch_whose_handler_fails_comes_again(nats_url: str) -> None:
         sent = [str(number).encode() for number in range(1200)]
         await bus.publish_many([("observations.report", data, None) for data in sent])
         async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health):
-            await until(lambda: len(set(seen)) == len(sent))
+            await eventually(lambda: len(set(seen)) == len(sent))
         assert list(dict.fromkeys(seen)) == sent
 
 
@@ -52,7 +53,7 @@ async def test_the_mirror_follows_writes_and_leaves_and_a_second_one_starts_equa
                 version = (await writer.put("entities", "a", entity("a", label), at=NOW)).seq
             await writer.put("entities", "b", entity("b"), at=NOW)
             await writer.leave("entities", "b", at=NOW)
-            await until(lambda: mirror.seq == 4)
+            await eventually(lambda: mirror.seq == 4)
             assert mirror.get("entities", "a", Entity) == (entity("a", "two"), version)
             assert [e.id for e in mirror.all("entities", Entity)] == ["a"]
         late = Mirror(bus, health)
@@ -76,7 +77,7 @@ async def test_who_decides_by_a_picture_that_gathers_waits_until_it_is_level(nat
         async with running("mirror", mirror.run, health):
             await mirror.ready.wait()
             await writer.put("entities", "a", entity("a"), at=NOW)
-            await until(lambda: mirror.seq == 1)
+            await eventually(lambda: mirror.seq == 1)
             for number in range(2):
                 last = (await writer.put("entities", "a", entity("a", str(number)), at=NOW)).seq
             assert mirror.seq < last  # it gathers
@@ -106,7 +107,7 @@ async def test_many_objects_are_written_in_one_go_and_one_conflict_stops_none_of
         with pytest.raises(ConflictError, match=r"world\.entities\.e7"):
             await writer.put_many([puts[7], Put(type="entities", key="new", body=entity("new"), at=NOW)])
         async with running("mirror", mirror.run, health):
-            await until(lambda: mirror.get("entities", "new", Entity) is not None)
+            await eventually(lambda: mirror.get("entities", "new", Entity) is not None)
         assert len(mirror.all("entities", Entity)) == 501
 
 
@@ -122,7 +123,7 @@ async def test_large_messages_come_in_smaller_batches_and_the_largest_comes_too(
         sent = [2**18] * 300 + [2**24 - 200] + [1] * 100
         await bus.publish_many([("observations.report", bytes(size), None) for size in sent])
         async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health), health):
-            await until(lambda: len(sizes) == len(sent))
+            await eventually(lambda: len(sizes) == len(sent))
         assert sizes == sent
         assert max(batches) <= 2 * MAX_BYTES
 
@@ -141,16 +142,16 @@ async def test_a_killed_broker_comes_back_and_nothing_acknowledged_is_lost(nats_
             running("mirror", mirror.run, mirror_health),
         ):
             await bus.publish("observations.report", b"before")
-            await until(lambda: b"before" in seen)
+            await eventually(lambda: b"before" in seen)
             nats_server.kill()
             with pytest.raises(UnavailableError):
                 await bus.publish("observations.report", b"refused, and the caller knows")
             assert await bus.check() is not None
             await asyncio.to_thread(nats_server.start)
-            await until(lambda: bus.connection.problem is None)
+            await eventually(lambda: bus.connection.problem is None)
             await bus.publish("observations.report", b"after")
             await WorldWriter(bus, "test").put("entities", "a", entity("a"), at=NOW)
-            await until(lambda: b"after" in seen and bool(mirror.all("entities", Entity)))
+            await eventually(lambda: b"after" in seen and bool(mirror.all("entities", Entity)))
         assert await bus.check() is None
 
 
@@ -179,10 +180,8 @@ class Small:
 
         health = HealthMonitor()
         async with running(self.durable, lambda: consume(self.bus, INGEST, self.durable, handler, health), health):
-            await until(lambda: len(self.seen) == count)
-            async with asyncio.timeout(15):
-                while (await self.bus.jetstream.consumer_info(INGEST, self.durable)).num_ack_pending:  # noqa: ASYNC110  (as until)
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: len(self.seen) == count)
+            await all_acknowledged(self.bus, INGEST, self.durable)
 
     async def first_kept(self) -> int:
         """After room was made."""

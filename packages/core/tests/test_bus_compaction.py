@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from bus_harness import NOW, connected, running
+from bus_harness import NOW, all_acknowledged, connected, running
 from bus_harness import entity as labelled
 from nats.js.errors import NotFoundError
 from summit_core.bus import Bus, Delivery, Mirror, Put, WorldWriter, compaction, consume
@@ -45,8 +45,7 @@ async def record(bus: Bus) -> None:
 
     async with running(READER, lambda: consume(bus, WORLD, READER, handler, health), health), asyncio.timeout(20):
         await done.wait()
-        while (await bus.jetstream.consumer_info(WORLD, READER)).num_ack_pending:  # noqa: ASYNC110  (another process)
-            await asyncio.sleep(0.02)
+        await all_acknowledged(bus, WORLD, READER)
 
 
 async def present(bus: Bus) -> dict[str, str]:

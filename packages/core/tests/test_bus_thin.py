@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from bus_harness import Server, connected, running, until
+from bus_harness import Server, connected, running
 from summit_core.bus import Delivery, Outgoing, consume, publisher, thin
 from summit_core.bus.streams import INGEST
 from summit_core.bus.thin import Connection
 from summit_core.errors import ConflictError, InputError, TooLargeError, UnavailableError
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 
 SUBJECT = "observations.report"
 Start = Callable[[str], Awaitable[Server]]
@@ -69,7 +70,7 @@ async def test_a_server_that_is_killed_twice_costs_no_message(nats_server: Serve
                 nats_server.kill()
                 await asyncio.to_thread(nats_server.start)
             await publishing
-            await until(lambda: len(set(seen)) == len(sent))
+            await eventually(lambda: len(set(seen)) == len(sent))
         assert refused >= 2
         assert list(dict.fromkeys(seen)) == sent
         assert (await bus.jetstream.stream_info(INGEST)).state.messages == len(sent)
@@ -93,7 +94,7 @@ async def test_a_slow_consumer_is_cut_off_comes_back_and_misses_nothing(nats_ser
 
         await sender.publish_many([(SUBJECT, data, None) for data in sent])
         async with running("worker", lambda: consume(bus, INGEST, "worker", handler, health, batch=1000), health):
-            await until(lambda: len(set(seen)) == len(sent))
+            await eventually(lambda: len(set(seen)) == len(sent))
         assert lost
         assert list(dict.fromkeys(seen)) == sent
         await bus.publish(SUBJECT, b"still able")
@@ -130,7 +131,7 @@ async def test_a_wrong_password_is_said_and_not_shown(
 ) -> None:
     server = await nats_server_with('authorization { user: "me", password: "right" }')
     async with opening(server.url.replace("//", "//me:s3cret@")) as connection:
-        await until(lambda: "Authorization Violation" in (connection.problem or ""))
+        await eventually(lambda: "Authorization Violation" in (connection.problem or ""))
         problem = await connection.check()
         with pytest.raises(UnavailableError, match=r"not connected to NATS$") as caught:
             connection.publish("a", b"")
@@ -194,9 +195,9 @@ async def test_what_is_not_a_nats_server_or_is_dead_is_left(monkeypatch: pytest.
     reasons: list[str] = []
     async with server, opening(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}") as connection:
         connection.on_lost.add(reasons.append)
-        await until(lambda: "SSH" in (connection.problem or ""))
-        await until(lambda: "DecodeError" in (connection.problem or ""))
-        await until(lambda: len(reasons) > 1)
+        await eventually(lambda: "SSH" in (connection.problem or ""))
+        await eventually(lambda: "DecodeError" in (connection.problem or ""))
+        await eventually(lambda: len(reasons) > 1)
     assert reasons[0] == "the server does not answer pings"
 
 
@@ -209,7 +210,7 @@ async def test_tls(nats_server_with: Start, tmp_path: Path, monkeypatch: pytest.
     server = await nats_server_with(f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}')
     url = f"tls://localhost:{server.port}"
     async with opening(url) as connection:
-        await until(lambda: "certificate verify failed" in (connection.problem or ""))
+        await eventually(lambda: "certificate verify failed" in (connection.problem or ""))
     monkeypatch.setenv(ssl.get_default_verify_paths().openssl_cafile_env, str(certificate))
     async with connected(url) as bus:
         assert await bus.publish(SUBJECT, b"") == 1

@@ -9,6 +9,7 @@ from summit_core.bus.streams import OBSERVATIONS
 from summit_core.bus.subjects import validated, validated_everywhere
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
+from summit_core.pace import eventually
 from summit_core.supervise import end
 
 DURABLE = "test-lanes"
@@ -47,9 +48,10 @@ async def floor(bus: Bus) -> int:
 
 
 async def until_acknowledged(bus: Bus, seq: int) -> None:
-    async with asyncio.timeout(10):
-        while await floor(bus) < seq:  # noqa: ASYNC110  (the broker's own state: nothing to await)
-            await asyncio.sleep(0.01)
+    async def acknowledged() -> bool:
+        return await floor(bus) >= seq
+
+    await eventually(acknowledged)
 
 
 async def test_a_durable_that_exists_takes_over_new_filters_and_its_place(bus: Bus) -> None:

@@ -16,14 +16,9 @@ from summit_core.http.client.lean import is_plain
 from summit_core.http.client.retry import RetryBudget, pause_s
 from summit_core.http.client.session import KEPT, Pool
 from summit_core.observability import trace
+from summit_core.pace import eventually
 
 READ_S = 0.2
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  (a socket: nothing to await)
-            await asyncio.sleep(0)
 
 
 @dataclass
@@ -122,7 +117,7 @@ async def test_a_probe_that_its_caller_calls_off_is_nobodys_fault(call: Call) ->
     call.clock.now += 1.0
     before = call.proxy.taken
     probe = asyncio.create_task(call())
-    await until(lambda: call.proxy.taken > before)
+    await eventually(lambda: call.proxy.taken > before)
     probe.cancel()
     await asyncio.wait([probe])
     assert call.upstream.breaker.state is State.HALF_OPEN
@@ -211,7 +206,7 @@ async def test_what_is_left_of_the_time_goes_along(call: Call, service: Service)
 async def test_one_that_hangs_takes_a_bounded_number_of_connections(call: Call) -> None:
     call.upstream._read_s = 5.0
     waiting = [asyncio.create_task(call(target="/slow")) for _ in range(50)]
-    await until(lambda: call.upstream._underway == 50)
+    await eventually(lambda: call.upstream._underway == 50)
     assert await call() is OverloadedError
     for one in waiting:
         one.cancel()
@@ -223,7 +218,7 @@ async def test_idle_connections_are_few(service: Service) -> None:
     async with create_session() as session:
         upstream = Upstream("unit", f"http://127.0.0.1:{service.port}", session)
         calls = [asyncio.create_task(upstream.call("GET", "/slow", headers={})) for _ in range(40)]
-        await until(lambda: len(service.hits) == 40)
+        await eventually(lambda: len(service.hits) == 40)
         service.wait.set()
         await asyncio.gather(*calls)
         assert len(upstream._lean._idle) == KEPT
