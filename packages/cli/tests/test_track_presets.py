@@ -25,13 +25,25 @@ def course(k: int, speed: float, times: Any) -> Any:
     return np.column_stack([40_000.0 * k + x, 40_000.0 * (k % 2) + y])
 
 
-def flying(every_s: float, speed: float, seconds: float = 120.0, begin: float = 0.0, drop: float = 0.1) -> list[str]:
+def polygon(k: int, speed: float, times: Any) -> Any:
+    """The same as `course`, of straight lines with a corner of 20 to 90 degrees every 30 to 60 seconds."""
+    random = np.random.default_rng(k)
+    at = np.cumsum(random.uniform(30.0, 60.0, 100))
+    heading = np.cumsum(random.uniform(0.35, 1.57, 100) * random.choice([-1.0, 1.0], 100))
+    legs = speed * np.diff(at)[:, None] * np.column_stack([np.cos(heading), np.sin(heading)])[:-1]
+    corners = np.cumsum([[40_000.0 * k, 40_000.0 * (k % 2)], *legs], 0)
+    return np.column_stack([np.interp(times, at - at[0], corners[:, axis]) for axis in (0, 1)])
+
+
+def flying(
+    every_s: float, speed: float, seconds: float = 120.0, begin: float = 0.0, drop: float = 0.1, way: Any = course
+) -> list[str]:
     """Six targets 40 km apart go round in wide turns, each reports at its own time."""
     random, rows = np.random.default_rng(3), list[tuple[float, float, float]]()
     for k in range(6):
         times = np.arange(random.random() * every_s, seconds, every_s)
         times = times[random.random(len(times)) >= drop]
-        for time, place in zip(times, course(k, speed, times), strict=True):
+        for time, place in zip(times, way(k, speed, times), strict=True):
             rows.append((float(time), *place))
     rows.sort()
     noisy = [(time, x + random.normal(0, SIGMA_M), y + random.normal(0, SIGMA_M)) for time, x, y in rows]
@@ -85,6 +97,22 @@ def test_reports_that_get_lost_cost_no_identity_also_online(tmp_path: Path) -> N
     online, shown = run(tmp_path, lines, "--online")
     assert online["tracks"] == 6
     assert [len(picture["tracks"]) for picture in shown] == [len(picture["tracks"]) for picture in pictures]
+
+
+@pytest.mark.parametrize("every_s", [1.0, 2.0, 5.0])
+def test_recordings_that_were_filled_up_with_straight_lines_are_one_track_around_each_corner(
+    tmp_path: Path, every_s: float
+) -> None:
+    lines = flying(every_s, 90.0, 900.0, way=polygon)
+    summary, pictures = run(tmp_path, lines)
+    assert summary["tracks"] == 6
+    off = [
+        math.dist(row[1:3], polygon(k, 90.0, [picture["t"]])[0])
+        for picture in pictures[20:880]
+        for k, row in enumerate(sorted(picture["tracks"], key=lambda row: row[1]))
+        if len(picture["tracks"]) == 6
+    ]
+    assert np.median(off) < 2.0 * SIGMA_M
 
 
 def test_a_crowd_a_few_lines_and_a_named_preset_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The pictures of a whole recording, each with what came before it and after it."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -8,8 +9,11 @@ from summit_fusion.jipda import Detections, Estimate, JipdaTracker
 from summit_fusion.jipda.chronicle import Chronicle
 from summit_fusion.jipda.fit import fitted
 from summit_fusion.jipda.layout import Floats
-from summit_fusion.jipda.smooth import Smoothed, smooth
+from summit_fusion.jipda.settings import Motion
+from summit_fusion.jipda.smooth import History, Smoothed, smooth
+from summit_fusion.jipda.stitch import learnt, stitch
 
+FEW = 3
 BLOCK = 300
 """Pictures made at a time."""
 SHOWN_SIGMA_M = 250.0
@@ -19,9 +23,13 @@ aircraft that circles has that in a silence of half a minute to a minute."""
 
 @dataclass(slots=True)
 class Recording:
-    """The tracker, and what it made of the scans; ``edge_s``: shown before the first and after the last report."""
+    """The tracker, and what it made of the scans; ``motion``: what is assumed of the targets, unless the recording says
+    something else; ``silence_s``: the longest that a target may be unheard of; ``edge_s``: shown before the first and
+    after the last report."""
 
     tracker: JipdaTracker
+    motion: Motion
+    silence_s: float
     edge_s: float
     chronicle: Chronicle = field(default_factory=Chronicle)
     shown: set[int] = field(default_factory=set)
@@ -34,10 +42,26 @@ class Recording:
 
     def smooth(self) -> None:
         """After the last scan: every track that was ever confirmed, as moving as the recording says they did."""
-        known = {key: one for key, one in self.chronicle.histories().items() if key in self.shown}
-        histories = list(known.values())
-        motion = fitted(histories, self.tracker.settings.motion)
-        self.tracks = dict(zip(known, smooth(histories, motion), strict=True))
+        histories = self.chronicle.histories()
+        motion = fitted([one for key, one in histories.items() if key in self.shown], self.motion)
+        if math.isfinite(self.silence_s):
+            histories = self._stitched(histories, motion)
+        known = {key: one for key, one in histories.items() if key in self.shown}
+        self.tracks = dict(zip(known, smooth(list(known.values()), motion), strict=True))
+
+    def _stitched(self, histories: dict[int, History], motion: Motion) -> dict[int, History]:
+        """Those of one target as one, by the first of their ids; three reports are a track then, however far apart."""
+        keys, pieces = list(histories), smooth(list(histories.values()), motion)
+        drift = learnt([one for key, one in zip(keys, pieces, strict=True) if key in self.shown], self.silence_s)
+        if drift is None:
+            return histories
+        found = {}
+        for chain in stitch(pieces, drift, self.silence_s):
+            whole = History.joined([pieces[k].history for k in chain])
+            if len(whole.at) >= FEW or any(keys[k] in self.shown for k in chain):
+                self.shown.add(keys[chain[0]])
+            found[keys[chain[0]]] = whole
+        return found
 
     def pictures(self, times: Floats) -> Iterator[Estimate]:
         """At each of the times, which ascend."""

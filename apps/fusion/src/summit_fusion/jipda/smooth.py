@@ -35,6 +35,11 @@ class History:
     z: Floats
     noise: Floats
 
+    @classmethod
+    def joined(cls, parts: Sequence["History"]) -> "History":
+        """Parts in the order of time as one."""
+        return cls(*(np.concatenate(columns) for columns in zip(*((p.at, p.z, p.noise) for p in parts), strict=True)))
+
 
 @dataclass(frozen=True, slots=True)
 class States:

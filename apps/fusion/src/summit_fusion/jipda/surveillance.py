@@ -18,6 +18,10 @@ HEIGHT_Q: Final = 4.0
 TURN_MPS2: Final = 10.0
 """Two turns at 30 degrees of bank (5.7 m/s2 each), one after the other to either side; a dive at a fire is as steep."""
 LONGEST_TURN_S: Final = 4.0
+SUDDEN: Final = 0.8
+"""Of the speed that a target of the class may have: what one report may say other than the last one did."""
+SOUGHT, LEAST_SOUGHT_S = 6.0, 10.0
+"""Reports, and seconds, after which a silent target of a recording is no longer waited for."""
 
 
 def reporting(kind: str, every_s: float) -> TrackerSettings:
@@ -37,6 +41,17 @@ def reporting(kind: str, every_s: float) -> TrackerSettings:
         publish_s=max(SHOWN_S, 3.0 * every_s), silence_s=2.0 * every_s,
         forget_s=max(OUT_OF_REACH_S, 10.0 * every_s),
     )  # fmt: skip
+
+
+def sought(settings: TrackerSettings, every_s: float) -> TrackerSettings:
+    """The same for a recording that is smoothed afterwards: a target may turn anywhere between two of its reports, as
+    in a recording that was thinned and filled up again with straight lines. Where it was, smoothing tells by how the
+    targets did move (`fit`); here nothing matters but that nobody is lost. Who was silent for longer is anywhere then,
+    and would take what others report: `stitch` tells who came back."""
+    motion = settings.motion
+    q = max(motion.q_manoeuvre, (SUDDEN * motion.speed_sigma_mps) ** 2 / every_s)
+    forget_s = min(settings.forget_s, max(LEAST_SOUGHT_S, SOUGHT * every_s))
+    return replace(settings, motion=replace(motion, q_manoeuvre=q), forget_s=forget_s)
 
 
 def harbour() -> TrackerSettings:

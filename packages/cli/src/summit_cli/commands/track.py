@@ -256,6 +256,7 @@ def _track_whole(
 ) -> None:
     import numpy as np
     from summit_fusion.jipda import JipdaTracker
+    from summit_fusion.jipda.surveillance import sought
     from summit_fusion.jipda.warm import warm
 
     from summit_cli.detections import line_of, scans
@@ -263,8 +264,10 @@ def _track_whole(
     from summit_cli.smoothing import Recording
 
     warm()
-    every_s = assumed.every_s
-    recording = Recording(JipdaTracker(assumed.settings), max((every_s or {}).values(), default=0.0) / 2.0)
+    every_s, settings = assumed.every_s, assumed.settings
+    longest_s = max((every_s or {}).values(), default=0.0)
+    tracker = JipdaTracker(settings if every_s is None else sought(settings, longest_s))
+    recording = Recording(tracker, settings.motion, settings.forget_s, longest_s / 2.0)
     for scan, refused in scans(found, scenario) if every_s is None else reports(found, scenario, every_s):
         tally.rejected += refused
         tally.detections += len(scan.z)
