@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from history_harness import after, moved, version
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 from summit_core import geo, wire
@@ -99,6 +99,10 @@ def test_geojson_draws_a_zone_and_knows_what_has_no_place() -> None:
     assert json.loads(written("geojson", [])) == {"type": "FeatureCollection", "features": []}
 
 
+@example(0.0, -180.0, 0.0, 0.0)
+@example(0.0, 180.0, 0.0, 0.0)
+@example(10.0, -180.0, 0.0, 0.5)
+@example(-58.45658030204092, -72.94101452591626, 0.020494168902, 1e-6)
 @given(st.floats(-80, 80), st.floats(-180, 180), st.floats(0, 1.5), st.floats(0, 1.5))
 def test_the_cells_of_a_box_hold_all_that_is_in_it(south: float, west: float, high: float, wide: float) -> None:
     east = west + wide if west + wide <= 180.0 else west + wide - 360.0

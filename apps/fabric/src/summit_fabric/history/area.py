@@ -7,6 +7,8 @@ from summit_core.errors import InputError
 from summit_core.geo import H3_RESOLUTION
 
 CELLS_AT_MOST: Final = 2000
+MARGIN_DEG: Final = 1e-4
+"""A line or a point has no area, and of shapes thinner than ten metres H3's cover misses a cell now and then."""
 POSITIONS_AT_MOST: Final = 1000
 Position = tuple[float, float]
 """Longitude, latitude, in the order of GeoJSON."""
@@ -46,8 +48,7 @@ class Area(NamedTuple):
             return None
         found: set[int] = set()
         for box in self.box.halves():
-            corners = [(box.south, box.west), (box.south, box.east), (box.north, box.east), (box.north, box.west)]
-            shape = h3.LatLngPoly(_thick(corners))
+            shape = h3.LatLngPoly(_around(box))
             found.update(h3.h3shape_to_cells_experimental(shape, H3_RESOLUTION, contain="overlap"))
         return sorted(found) if len(found) <= CELLS_AT_MOST else None
 
@@ -107,14 +108,9 @@ def _in_ring(ring: tuple[Position, ...], lat: float, lon: float) -> bool:
     return inside
 
 
-def _thick(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Corners of a shape that has an area, also where the box is a line or a point."""
-    (south, west), _, (north, east), _ = corners
-    if north - south > 1e-9 and east - west > 1e-9:
-        return corners
-    return [
-        (south - 1e-6, west - 1e-6),
-        (south - 1e-6, east + 1e-6),
-        (north + 1e-6, east + 1e-6),
-        (north + 1e-6, west - 1e-6),
-    ]
+def _around(box: Box) -> list[tuple[float, float]]:
+    """The corners of a slightly larger box, (latitude, longitude). It never crosses the meridian of 180 degrees, which
+    is another place to H3 from the west than from the east."""
+    south, north = box.south - MARGIN_DEG, box.north + MARGIN_DEG
+    west, east = max(-180.0, box.west - MARGIN_DEG), min(180.0, box.east + MARGIN_DEG)
+    return [(south, west), (south, east), (north, east), (north, west)]
