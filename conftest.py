@@ -29,9 +29,9 @@ from summit_cli.state import StateDir
 from summit_cli.supervisor.program import credentials
 from summit_core import wire
 from summit_core.model import Principal
-from summit_core.pace import eventually
 from summit_core.security.service_key import PRINCIPAL_HEADER
 from summit_core.store.migrate import migrate
+from waiting import eventually
 
 DEADLINE_S = 20.0
 

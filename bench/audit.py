@@ -32,8 +32,8 @@ from summit_core.bus import Bus
 from summit_core.clock import SystemClock
 from summit_core.ids import new_id
 from summit_core.model import Role
-from summit_core.pace import eventually
 from system import System, running
+from waiting import eventually
 
 SENT_AT_ONCE = 1000
 VICTIM, ATTACKED = "attacked", 500

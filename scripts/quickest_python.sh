@@ -19,7 +19,8 @@ def spent():
 print("%d.%d" % sys.version_info[:2], round(1e6 * min(spent() for _ in range(7))))
 '
 best='' version='' limit=0
-for candidate in $(type -ap python3); do
+mapfile -t candidates < <(type -ap python3)
+for candidate in "${candidates[@]}"; do
   answer=$("$candidate" -c "$probe" 2>/dev/null) || continue
   read -r has microseconds <<<"$answer"
   if [ -z "$best" ]; then

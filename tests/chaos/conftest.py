@@ -8,7 +8,6 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # importlib mode does not let a test import the module beside it
-sys.path.insert(0, str(HERE.parents[1] / "bench"))
 
 _spec = importlib.util.spec_from_file_location("e2e_fixtures", HERE.parent / "e2e" / "conftest.py")
 assert _spec is not None and _spec.loader is not None

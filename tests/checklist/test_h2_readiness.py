@@ -15,9 +15,9 @@ from summit_core.bus.thin import Connection
 from summit_core.http.app import create_app
 from summit_core.observability import health as monitor
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.store import check_pool, create_pool
 from summit_core.supervise import running
+from waiting import eventually
 
 INSIDE = re.compile(r"127\.0\.0\.1|\b[0-9]{4,5}\b|summit@|\bcanary\b|/etc/|://", re.IGNORECASE)
 Ask = Callable[..., Awaitable[Any]]

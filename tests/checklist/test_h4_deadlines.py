@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from gateway_harness import free_port, running
 from summit_core.http import deadline
-from summit_core.pace import eventually
 from summit_gateway.upstream.routes import ROUTES
+from waiting import eventually
 
 STATED_S, GRACE_S = 5.0, 0.6
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "check_limits.py"

@@ -14,7 +14,7 @@ import aiomqtt
 import nats
 import pytest
 from summit_cli.embedded.nats import jetstream_info
-from summit_core.pace import eventually
+from waiting import eventually
 
 THEIRS, OURS, OTHERS = "theirs-x11-drone", "our-x11-gas", "theirs-x11"
 READS = (

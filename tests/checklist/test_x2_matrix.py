@@ -20,7 +20,6 @@ from summit_core import wire
 from summit_core.http.limits.quota import Quota
 from summit_core.ids import new_id
 from summit_core.model import WORLD_TYPES, Principal, Role, WorldEvent, WorldType
-from summit_core.pace import eventually
 from summit_core.security.decision import Thing, decide
 from summit_gateway import access
 from summit_gateway.access import ACCESS, STREAM, Access, Door
@@ -28,6 +27,7 @@ from summit_gateway.identity import MISSING
 from summit_gateway.limits.settings import Limits
 from summit_gateway.settings import GatewaySettings
 from summit_gateway.stream.request import Ask
+from waiting import eventually
 
 _QUOTAS = (name for name, one in Limits.model_fields.items() if isinstance(one.default, Quota))
 UNLIMITED: Final = Limits(**{name: Quota(10**6, 60) for name in _QUOTAS})

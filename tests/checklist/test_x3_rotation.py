@@ -20,8 +20,8 @@ from summit_cli.embedded.secrets import Secrets
 from summit_cli.embedded.tls import OPERATOR, SIMULATED, Tls, prepare
 from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
-from summit_core.pace import eventually
 from summit_sdk import Device, MqttEndpoint, SummitClient
+from waiting import eventually
 
 
 class Running(NamedTuple):

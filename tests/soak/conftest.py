@@ -1,7 +1,6 @@
 """The system of the end-to-end tests, under a load that does not end."""
 
 import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ HERE = Path(__file__).parent
 WARM_UP_S = 180.0
 """The broker remembers the ids of messages for two minutes (``duplicate_window``), so that long its memory has to grow;
 and a minute for its garbage collector to have seen that."""
-sys.path.insert(0, str(HERE.parents[1] / "bench"))  # its devices
 
 _spec = importlib.util.spec_from_file_location("e2e_fixtures", HERE.parent / "e2e" / "conftest.py")
 assert _spec is not None and _spec.loader is not None

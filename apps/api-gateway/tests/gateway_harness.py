@@ -17,9 +17,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from summit_core.bus import Bus, WorldWriter
 from summit_core.model import Entity, Location
-from summit_core.pace import eventually
 from summit_gateway.app import build_app
 from summit_gateway.settings import GatewaySettings
+from waiting import eventually
 
 SERVICE_KEY = "service-key-of-the-tests"
 INLINE = "self.__next_f=[1]"

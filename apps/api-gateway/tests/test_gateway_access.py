@@ -7,9 +7,9 @@ from typing import Any
 from fastapi.routing import iter_route_contexts
 from gateway_harness import Gateway, running
 from starlette.routing import Mount
-from summit_core.pace import eventually
 from summit_gateway.access import ACCESS, Door
 from summit_gateway.settings import GatewaySettings
+from waiting import eventually
 
 OPEN = {
     ("GET", "/livez"),

@@ -10,7 +10,7 @@ import pytest
 from gateway_harness import Gateway, Upstream
 from summit_core.bus import Bus
 from summit_core.bus.streams import AUDIT
-from summit_core.pace import eventually
+from waiting import eventually
 
 Records = list[dict[str, Any]]
 

@@ -19,9 +19,9 @@ from summit_core.bus.subjects import BATCH_SUBJECT
 from summit_core.clock import SystemClock
 from summit_core.errors import InputError, UnavailableError
 from summit_core.model import DeadLetter, Position, Principal, Role
-from summit_core.pace import eventually
 from summit_gateway.ingest.items import items_of, media_of
 from summit_gateway.ingest.service import Ingest
+from waiting import eventually
 
 NOW = datetime.now(UTC).isoformat()
 GOOD = {"kind": "position", "source": "cam-1", "observed_at": NOW, "lat": 36.5, "lon": -84.2}

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from gateway_harness import Gateway
 from summit_core.clock import ManualClock
 from summit_core.model import Role
-from summit_core.pace import eventually
 from summit_core.security.token import digest, new_token
 from summit_core.store import create_pool
 from summit_gateway.keys.key import ApiKey, StoredKey
 from summit_gateway.keys.service import KeyService
 from summit_gateway.keys.store import KeyStore, insert
+from waiting import eventually
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 

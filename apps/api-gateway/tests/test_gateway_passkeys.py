@@ -14,8 +14,8 @@ from gateway_harness import Gateway, free_port, running
 from passkey_harness import ORIGIN, PRESENT, VERIFIED, Passkey, bytes_of, text_of
 from summit_core.bus import Bus
 from summit_core.bus.streams import AUDIT
-from summit_core.pace import eventually
 from summit_gateway.settings import GatewaySettings
+from waiting import eventually
 
 FIRST = "first words of mine"
 SECOND = "other words of mine"

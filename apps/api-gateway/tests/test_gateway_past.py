@@ -13,9 +13,9 @@ from aiohttp import web
 from gateway_harness import Gateway, free_port, running
 from hypothesis import given
 from hypothesis import strategies as st
-from summit_core.pace import eventually
 from summit_gateway.past.passing import as_events
 from summit_gateway.settings import GatewaySettings
+from waiting import eventually
 
 NOW = "2026-08-01T05:00:00Z"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 from gateway_harness import SERVICE_KEY, Gateway, free_port
-from summit_core.pace import eventually
 from summit_gateway.settings import GatewaySettings
+from waiting import eventually
 
 
 async def test_as_its_own_process(settings: GatewaySettings, tmp_path: Path) -> None:

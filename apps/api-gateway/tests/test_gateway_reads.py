@@ -6,9 +6,9 @@ from typing import Any
 import jsonschema
 from gateway_harness import INLINE, SERVICE_KEY, Gateway, Upstream, World, free_port
 from summit_core.http.keyset import cursor_behind
-from summit_core.pace import eventually
 from summit_gateway.access import ACCESS
 from summit_gateway.console.csp import inline_scripts, policy
+from waiting import eventually
 
 
 async def test_lists_and_objects(gateway: Gateway, world: World) -> None:

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from gateway_harness import Gateway, free_port, running
 from summit_core.http.limits.quota import Quota
-from summit_core.pace import eventually
 from summit_gateway.settings import GatewaySettings
 from summit_gateway.users import totp
+from waiting import eventually
 
 FIRST = "first words of mine"
 SECOND = "other words of mine"

@@ -16,7 +16,7 @@ from summit_core.model import (
     Relation,
     WorldType,
 )
-from summit_core.pace import eventually
+from waiting import eventually
 
 NOW = datetime.now(UTC)
 PLAIN = Entity(id="a", kind="asset", owner="test", observed_at=NOW, heard_at=NOW, updated_at=NOW, sources=("src-a",))

@@ -8,7 +8,7 @@ from summit_core import wire
 from summit_core.bus import WorldWriter
 from summit_core.geo import distance_m
 from summit_core.model import Zone
-from summit_core.pace import eventually
+from waiting import eventually
 
 NOW = datetime.now(UTC)
 RING = [[-84.21, 36.49], [-84.19, 36.49], [-84.19, 36.51], [-84.21, 36.49]]

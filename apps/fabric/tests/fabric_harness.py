@@ -14,10 +14,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from pydantic import SecretStr
 from summit_core.bus import Bus
-from summit_core.pace import eventually
 from summit_core.security.tls import client_context
 from summit_fabric.app import build_app
 from summit_fabric.settings import FabricSettings
+from waiting import eventually
 
 SERVICE_KEY = "test-service-key-0123456789"
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
 from summit_core import wire
 from summit_core.model import Principal, Registration, Role
-from summit_core.pace import eventually
 from summit_core.security.service_key import PRINCIPAL_HEADER
+from waiting import eventually
 
 ADMIN = Principal(id="a-1", name="ada", role=Role.ADMINISTRATOR)
 VIEWER = Principal(id="v-1", name="vic", role=Role.VIEWER)

@@ -21,12 +21,12 @@ from summit_core.clock import ManualClock
 from summit_core.ids import new_id
 from summit_core.model import Principal, Role
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.security.nkey import AccountKey
 from summit_core.store import Pool, create_pool
 from summit_fabric.audit.service import AuditService
 from summit_fabric.audit.store import _LAST, _ORGANISATIONS, AuditFilter, AuditStore
 from summit_fabric.audit.worker import RECORDER, AuditRecorder, Watch
+from waiting import eventually
 
 KEY = AccountKey.new()
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -11,9 +11,9 @@ from summit_core import wire
 from summit_core.errors import ConflictError
 from summit_core.ids import new_id
 from summit_core.model import DeadLetter
-from summit_core.pace import eventually
 from summit_core.wire import decode
 from summit_fabric.deadletters import opened, subject_of
+from waiting import eventually
 
 
 def principal(role: str) -> dict[str, str]:

@@ -16,10 +16,10 @@ from summit_cli.certs.authority import Authority, now
 from summit_cli.certs.issue import Kind
 from summit_core.bus import Bus
 from summit_core.errors import MalformedError
-from summit_core.pace import eventually
 from summit_core.security.context import ClientContext
 from summit_fabric.registry.certificates import Certificates, Shown, read_certificate, read_revoked
 from summit_fabric.registry.jwt import Client, ClientTls, Connect, Request, Server
+from waiting import eventually
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import aiomqtt
 import pytest
 from fabric_harness import Fabric, good, running, shifted, telemetry
-from summit_core.pace import eventually
+from waiting import eventually
 
 TEN_MEGABYTES = 10 * 1024 * 1024
 

@@ -27,10 +27,10 @@ from summit_core.model import (
     Telemetry,
 )
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end
 from summit_fabric.decoded import Decoded
 from summit_fabric.keeper import TIMER, WRITE_EVERY_S, Keeper
+from waiting import eventually
 
 VIEWER = '{"id":"u","name":"u","role":"viewer"}'
 DEVICE = '{"id":"u","name":"u","role":"device"}'

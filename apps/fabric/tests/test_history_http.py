@@ -13,8 +13,8 @@ from fabric_harness import SERVICE_KEY, Fabric, good
 from summit_core.bus import WorldWriter
 from summit_core.ids import new_id
 from summit_core.model import Entity, Location
-from summit_core.pace import eventually
 from summit_fabric.history.recorded import Recorded
+from waiting import eventually
 
 ADMINISTRATOR = '{"id":"u","name":"Ann","role":"administrator"}'
 VIEWER = '{"id":"u","name":"u","role":"viewer"}'

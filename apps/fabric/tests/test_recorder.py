@@ -16,7 +16,6 @@ from summit_core.errors import UnavailableError
 from summit_core.ids import derived_id
 from summit_core.model import Measurement, SourceAccount
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.store import Pool, create_pool
 from summit_fabric import worker
 from summit_fabric.accounts import Ledger
@@ -26,6 +25,7 @@ from summit_fabric.partitions import Partitions
 from summit_fabric.silence import SILENT_SOURCES, Silence
 from summit_fabric.store import Store
 from summit_fabric.worker import Recorder
+from waiting import eventually
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
@@ -141,8 +141,8 @@ async def test_when_a_batch_fails_those_begun_behind_it_fail_and_all_are_entered
     one, first, second = recorder(pool), message(1, 0, 1), message(2, 1, 2)
     failing = asyncio.create_task(one.observations([first]))
     behind = asyncio.create_task(one.observations([second]))
-    for _ in "both", "their transactions":
-        await asyncio.sleep(0)  # begun
+    for _ in range(2):
+        await asyncio.sleep(0)  # both are begun, and the transaction of each
     failing.cancel()
     await asyncio.wait({failing, behind})
     assert failing.cancelled() and isinstance(behind.exception(), UnavailableError)

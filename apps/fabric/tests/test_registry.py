@@ -16,7 +16,7 @@ import structlog
 from fabric_harness import good, telemetry
 from registry_harness import VIEWER, Broker, Registry, registry_of
 from summit_core.model import Link
-from summit_core.pace import eventually
+from waiting import eventually
 
 
 @pytest.fixture(autouse=True)

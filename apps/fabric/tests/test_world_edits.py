@@ -15,11 +15,11 @@ from summit_core.clock import ManualClock
 from summit_core.ids import new_id
 from summit_core.model import Entity, Override, WorldEvent
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import running as loops_running
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore
 from summit_fabric.world.worker import EXPIRED_SHOWN, UNWRITTEN_FOR, Upkeep, due_of
+from waiting import eventually
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from summit_core.bus import Bus, WorldWriter
 from summit_core.bus.streams import WORLD
 from summit_core.geo import LocalFrame
 from summit_core.model import Entity, Location, Presence, WorldEvent, Zone
-from summit_core.pace import eventually
 from summit_fabric.zones.worker import WATCHER
+from waiting import eventually
 
 CENTRE = LocalFrame(39.0, -121.0)
 TRACKS, LAPS = 12, 8

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fabric_harness import SERVICE_KEY, Fabric, telemetry
 from multidict import CIMultiDictProxy
-from summit_core.pace import eventually
+from waiting import eventually
 
 OPERATOR = '{"id":"u1","name":"Ana","role":"operator"}'
 VIEWER = '{"id":"u2","name":"Vic","role":"viewer"}'

@@ -17,9 +17,9 @@ from summit_core.errors import ConflictError, UnavailableError
 from summit_core.geo import LocalFrame
 from summit_core.model import Entity, Location, OverriddenField, Override, Presence, WorldEvent, Zone
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end
 from summit_fabric.zones.worker import WATCHER, ZoneWorker
+from waiting import eventually
 
 T0 = datetime.now(UTC).replace(microsecond=0)
 CENTRE = LocalFrame(39.0, -121.0)

@@ -20,7 +20,6 @@ from summit_core.bus.subjects import partition, validated
 from summit_core.ids import new_id
 from summit_core.model import AnyObservation, Entity, Position
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
 from summit_fusion.app import subjects
 from summit_fusion.crossing import hear, heed, take_over, tell
@@ -31,6 +30,7 @@ from summit_fusion.settings import FusionSettings, cells_of
 from summit_fusion.shards import MemoryOwnership
 from summit_fusion.shards.chart import Chart
 from summit_fusion.warm import warm
+from waiting import eventually
 
 SPEED_MPS = 150.0
 NAMED, UNNAMED = 4, 4

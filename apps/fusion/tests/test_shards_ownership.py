@@ -8,9 +8,9 @@ import h3.api.basic_int as h3
 import numpy as np
 import pytest
 from summit_core.bus import Bus
-from summit_core.pace import eventually
 from summit_fusion.ownership import KvOwnership
 from summit_fusion.shards import GeoScan, Shard
+from waiting import eventually
 
 TRACK = "01HF7YAT000004GHF6AMZH0001"
 

@@ -23,12 +23,12 @@ from summit_core.model import (
     Measurement,
 )
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
 from summit_intelligence.rules import incidents
 from summit_intelligence.service import Intelligence
 from summit_intelligence.store import TYPES, Store
 from summit_intelligence.worker import JUDGE, OBSERVE, Worker
+from waiting import eventually
 
 START = datetime(2026, 8, 1, 14, 0, tzinfo=UTC)
 

@@ -29,12 +29,12 @@ from summit_core.model import (
     Urgency,
 )
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
 from summit_tasking.plan.lifecycle import Deadlines
 from summit_tasking.service import Tasking
 from summit_tasking.store import TYPES, Store
 from summit_tasking.worker import FOLLOW, LOOK, Dispatcher, Worker
+from waiting import eventually
 
 START = datetime(2026, 8, 1, 14, 0, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from summit_cli.embedded import ports, secrets
 from summit_cli.embedded.nats import Nats, jetstream_info
 from summit_cli.state import StateDir
 from summit_cli.supervisor.program import spawn
-from summit_core.pace import eventually
+from waiting import eventually
 
 WAIT_S = 5.0
 

@@ -20,7 +20,7 @@ from summit_cli.supervisor.probe import readiness
 from summit_cli.supervisor.program import Program, Stage
 from summit_cli.supervisor.report import Report
 from summit_cli.supervisor.supervisor import Supervisor
-from summit_core.pace import eventually
+from waiting import eventually
 
 
 @pytest.fixture

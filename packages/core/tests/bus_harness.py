@@ -9,8 +9,8 @@ from typing import Protocol
 from summit_core.bus import Bus
 from summit_core.model import Entity
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end, supervise
+from waiting import eventually
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

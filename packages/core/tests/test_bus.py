@@ -15,7 +15,7 @@ from summit_core.errors import ConflictError, InternalError, UnavailableError
 from summit_core.model import Entity, Override
 from summit_core.model.override import OverriddenField
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
+from waiting import eventually
 
 
 async def test_declaring_the_streams_twice_is_harmless_and_ids_are_stored_once(nats_url: str) -> None:

@@ -15,7 +15,7 @@ from summit_core.bus.streams import INGEST
 from summit_core.bus.thin import Connection
 from summit_core.errors import ConflictError, InputError, TooLargeError, UnavailableError
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
+from waiting import eventually
 
 SUBJECT = "observations.report"
 Start = Callable[[str], Awaitable[Server]]

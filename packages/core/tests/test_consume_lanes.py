@@ -9,8 +9,8 @@ from summit_core.bus.streams import OBSERVATIONS
 from summit_core.bus.subjects import validated, validated_everywhere
 from summit_core.errors import UnavailableError
 from summit_core.observability.health import HealthMonitor
-from summit_core.pace import eventually
 from summit_core.supervise import end
+from waiting import eventually
 
 DURABLE = "test-lanes"
 

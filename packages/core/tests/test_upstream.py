@@ -16,7 +16,7 @@ from summit_core.http.client.lean import is_plain
 from summit_core.http.client.retry import RetryBudget, pause_s
 from summit_core.http.client.session import KEPT, Pool
 from summit_core.observability import trace
-from summit_core.pace import eventually
+from waiting import eventually
 
 READ_S = 0.2
 

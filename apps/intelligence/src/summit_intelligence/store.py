@@ -48,7 +48,7 @@ class Store:
         mirror.listen(self._take_in)
 
     def check_ready(self) -> None:
-        """As of the mirror."""
+        """Raise :class:`UnavailableError` until the mirror has read the world stream to its end."""
         self._mirror.check_ready()
 
     def open_incidents(self, organisation: str | None) -> list[Incident]:

@@ -14,6 +14,7 @@ from summit_fusion.jipda.smooth import History, Smoothed, smooth
 from summit_fusion.jipda.stitch import learnt, stitch
 
 FEW = 3
+"""Reports that are a track, however far apart."""
 BLOCK = 300
 """Pictures made at a time."""
 SHOWN_SIGMA_M = 250.0
@@ -50,7 +51,7 @@ class Recording:
         self.tracks = dict(zip(known, smooth(list(known.values()), motion), strict=True))
 
     def _stitched(self, histories: dict[int, History], motion: Motion) -> dict[int, History]:
-        """Those of one target as one, by the first of their ids; three reports are a track then, however far apart."""
+        """Those of one target as one, by the first of their ids."""
         keys, pieces = list(histories), smooth(list(histories.values()), motion)
         drift = learnt([one for key, one in zip(keys, pieces, strict=True) if key in self.shown], self.silence_s)
         if drift is None:

@@ -21,10 +21,9 @@ from summit_fabric.history.version import Version, from_line
 MANIFEST: Final = "manifest.json"
 OBSERVATIONS: Final = "observations"
 SOURCES: Final = "sources"
-OPERATIONS: Final = ("incidents", "alerts", "advisories", "tasks", "approvals")
 AROUND: Final = ("zones", "presences", "registrations")
 """Not in bundles of the first schema."""
-VERSIONED: Final = (*OPERATIONS, *AROUND, "overrides", "entities")
+VERSIONED: Final = ("incidents", "alerts", "advisories", "tasks", "approvals", *AROUND, "overrides", "entities")
 PARTS: Final = (*VERSIONED, OBSERVATIONS, SOURCES)
 PARTS_OF: Final = {"summit.bundle/1": tuple(name for name in PARTS if name not in AROUND), "summit.bundle/2": PARTS}
 BYTES_AT_MOST: Final = 2 * 1024**3

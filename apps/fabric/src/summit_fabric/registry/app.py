@@ -45,7 +45,7 @@ def build_registry(
     credentials, grants = Credentials(store, clock), Grants(mirror, behind)
     demanded = settings.tls_cert_file is not None and settings.tls_devices == "required"
     certificates = Certificates(demanded=demanded, revoked=settings.tls_crl_file)
-    writer = RegistrationWriter(mirror, WorldWriter(bus, OWNER), OWNER, clock)
+    writer = RegistrationWriter(mirror, WorldWriter(bus, OWNER), clock)
     registry = service.RegistryService(mirror, behind, writer, store, credentials, clock)
     watch = links.Links(mirror, behind, writer, heard, clock)
 

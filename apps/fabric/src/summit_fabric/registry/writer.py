@@ -12,10 +12,9 @@ from summit_core.model import Registration
 class RegistrationWriter:
     """What it has written is read at once from the mirror."""
 
-    def __init__(self, mirror: Mirror, writer: WorldWriter, source: str, clock: Clock) -> None:
+    def __init__(self, mirror: Mirror, writer: WorldWriter, clock: Clock) -> None:
         self._mirror = mirror
         self._writer = writer
-        self._source = source
         self._clock = clock
         self._turn = asyncio.Lock()
 

@@ -43,7 +43,7 @@ class WorldStore:
         self._mirror, self._writer = mirror, writer
 
     def check_ready(self) -> None:
-        """As of the mirror."""
+        """Raise :class:`UnavailableError` until the mirror has read the world stream to its end."""
         self._mirror.check_ready()
 
     def written(self) -> dict[str, Change]:

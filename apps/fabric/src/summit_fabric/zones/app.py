@@ -8,7 +8,8 @@ from summit_core.clock import Clock
 from summit_core.observability.health import HealthMonitor
 from summit_core.store import Pool
 
-from summit_fabric.zones.service import SOURCE, ZoneService
+from summit_fabric.entities import OWNER
+from summit_fabric.zones.service import ZoneService
 from summit_fabric.zones.store import RECORDER, SUBJECT, CrossingStore
 from summit_fabric.zones.worker import TIMER, WATCHER, ZoneWorker
 
@@ -19,7 +20,7 @@ def build_zones(
     bus: Bus, pool: Pool, reads: Pool, mirror: Mirror, clock: Clock, health: HealthMonitor
 ) -> tuple[ZoneService, Loops]:
     """The service, and loops by name. ``reads``: on behalf of callers."""
-    writer, crossings = WorldWriter(bus, SOURCE), CrossingStore(pool, reads)
+    writer, crossings = WorldWriter(bus, OWNER), CrossingStore(pool, reads)
     worker = ZoneWorker(bus, mirror, writer, clock, health)
 
     async def record() -> None:

@@ -22,7 +22,6 @@ from summit_fabric.zones.validate import check
 
 log = structlog.get_logger(__name__)
 
-SOURCE: Final = "fabric"
 OURS: Final = frozenset(Zone.__struct_fields__) - frozenset(ZoneDraft.__struct_fields__)
 """Fields that we write: they may come back with a zone that was read, and count for nothing."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

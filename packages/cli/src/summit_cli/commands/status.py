@@ -65,7 +65,8 @@ def _print_sources(sources: list[dict[str, Any]]) -> None:
 
     totals = ", ".join(f"{sum(source.get(name, 0) for source in sources)} {name}" for name in _TOTALS)
     silent = sum(bool(source.get("silent")) for source in sources)
-    table = Table(title=f"{len(sources)} sources, {silent} silent: {totals}; times in UTC", box=box.SIMPLE, padding=0)
+    click.echo(f"{len(sources)} sources, {silent} silent: {totals}; times in UTC")  # a title is as narrow as its table
+    table = Table(box=box.SIMPLE, padding=0)
     told = [_told(source) for source in sources]
     columns = [name for name in _COLUMNS if name == "id" or any(one[name] not in {"", "0"} for one in told)]
     for name in columns:  # a cut id could not be looked up, so another column gives way on a narrow screen

@@ -21,7 +21,7 @@ from summit_cli.supervisor.program import Program, Stage
 SERVICE_USER = "service"
 SYSTEM_USER = "system"
 DEVICE_USER = "device"
-MEMORY = "200MiB"
+MEMORY_LIMIT = "200MiB"
 """From here on the broker collects its garbage sooner, else it takes twice what it needs. Whoever has tens of thousands
 of devices sets GOMEMLIMIT higher. Measured at no cost at 100,000 messages a second."""
 
@@ -139,7 +139,7 @@ class Nats:
         return Program(
             name="nats",
             argv=(str(binary()), "--config", str(config)),
-            env={"GOMEMLIMIT": MEMORY, **os.environ},
+            env={"GOMEMLIMIT": MEMORY_LIMIT, **os.environ},
             stage=Stage.SERVER,
             # Asked to stop, it closes its streams and goes on acknowledging MQTT publishes for a tenth of a second:
             # 11 to 16 of 10,000 were lost so. Killed it loses nothing, because what it acknowledged is in its files.
