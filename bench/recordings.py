@@ -39,8 +39,8 @@ HARMS = {
     "noisy": Harm(sigma_m=100.0, alt_sigma_m=60.0, drop=0.2),
     "bursty": Harm(burst_every_s=600.0),
 }
-MET = ("1s_10m", "1s_10m_drop20", "1s_30m", "2s_10m_drop20")
-KEPT = ("1s_10m", "1s_10m_drop20", "1s_10m_bursts", "1s_30m")
+MET = ("1s_10m", "1s_10m_drop20", "1s_10m_bursts", "1s_30m", "2s_10m_drop20", "5s_10m_calm", "5s_10m")
+KEPT = ("1s_10m", "1s_10m_drop20", "1s_10m_bursts", "1s_30m", "5s_10m")
 """Levels of `adsb_lines` that hold within the scorer's 50 m, and at which identities are kept report by report."""
 HULL_M = 25.0
 PEER_SETTINGS = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from summit_fusion.jipda.fit import fitted
+from summit_fusion.jipda.fit import fitted, told
 from summit_fusion.jipda.layout import Floats
 from summit_fusion.jipda.settings import Motion
 from summit_fusion.jipda.smooth import History, likelihood, smooth
@@ -64,3 +64,31 @@ def test_a_few_detections_change_nothing_and_the_first_of_each_says_nothing() ->
     assert fitted([], ASSUMED) == ASSUMED
     first = History(history.at[:1], history.z[:1], history.noise[:1])
     assert likelihood([history, first], ASSUMED) == pytest.approx(likelihood([history], ASSUMED))
+
+
+def joined(*parts: History) -> History:
+    return History.joined(parts)
+
+
+def split(one: History, k: int) -> tuple[History, History]:
+    return History(one.at[:k], one.z[:k], one.noise[:k]), History(one.at[k:], one.z[k:], one.noise[k:])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 28))
+def test_the_tracks_that_a_recording_came_of_are_likelier_than_those_that_swap_break_or_leave_out(
+    seed: int, k: int
+) -> None:
+    random = np.random.default_rng(seed)
+    (one, _), (other, _) = (flown(random, 1.0, 30) for _ in range(2))
+    other = History(other.at, other.z + np.array([400.0, 0.0]), other.noise)
+    motion = Motion(q_cruise=1.0, q_manoeuvre=50.0, stay_cruise_s=120.0, stay_manoeuvre_s=60.0, speed_sigma_mps=100.0)
+    right = told([one, other], 60, motion)
+    (a, b), (c, d) = split(one, k), split(other, k)
+    apart = np.hypot(*(one.z[k - 1 : k + 1] - other.z[k - 1 : k + 1]).T).min()
+    if apart > 30.0 * SIGMA_M:
+        assert told([joined(a, d), joined(c, b)], 60, motion) < right
+    assert told([a, b, other], 60, motion) < right
+    assert told([a, other], 60, motion) < right
+    assert told([other, one], 60, motion) == pytest.approx(right)
+    assert told([], 60, motion) == pytest.approx(60 * np.log(1e-12))

@@ -141,3 +141,18 @@ def test_two_detections_at_the_same_time_count_both() -> None:
     assert np.isfinite(mean).all()
     assert abs(mean[1, 0] - 11.0) < 0.5
     assert cov[1, 0, 0] < 2.01
+
+
+def test_a_report_that_nobody_could_foresee_spoils_nothing_however_far_the_origin_is() -> None:
+    """The reports of a flight with one of somebody else among them: each state is a whole mixture of its models."""
+    random, at = np.random.default_rng(3), np.arange(0.0, 200.0, 5.0)
+    straight = seen(random, at, flown(random, at, ONE))
+    z, origin = straight.z.copy(), np.array([-520_000.0, 525_000.0])
+    z[20] += 3000.0
+    near, far = (smooth([History(at, z + shift, straight.noise)], TWO)[0] for shift in (0.0, origin))
+    assert np.allclose(far.states.chance.sum(1), 1.0)
+    times = np.arange(-2.0, 200.0, 1.0)
+    (mean, cov), (there, spread) = near.at(times), far.at(times)
+    assert np.abs(there[:, :2] - origin - mean[:, :2]).max() < 1e-3
+    assert np.allclose(cov, spread, rtol=1e-6, atol=1e-6)
+    assert np.sqrt(np.trace(spread[:, :2, :2], axis1=1, axis2=2))[:60].max() < 10.0 * SIGMA_M

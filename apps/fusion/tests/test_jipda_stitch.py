@@ -13,6 +13,7 @@ from summit_fusion.jipda.stitch import Drift, learnt, stitch
 MOTION = Motion(q_cruise=1.0, q_manoeuvre=100.0, stay_cruise_s=120.0, stay_manoeuvre_s=60.0, speed_sigma_mps=100.0)
 EVEN = Drift(60.0, np.full(5, 0.2))
 LONGEST_S = 120.0
+FAR_M = 18_000.0
 
 
 def piece(begin: float, count: int, place: Floats, velocity: Floats, every_s: float = 5.0) -> History:
@@ -78,3 +79,20 @@ def test_the_order_of_the_pieces_does_not_matter(seed: int) -> None:
 def test_nothing_is_learnt_of_those_that_were_seen_for_moments() -> None:
     assert learnt(smooth([piece(0.0, 2, np.zeros(2), np.ones(2))], MOTION), LONGEST_S) is None
     assert learnt([], LONGEST_S) is None
+
+
+def test_how_long_targets_are_silent_is_learnt_from_those_that_surely_came_back() -> None:
+    """Of one that turned in a silence of 50 seconds it is likelier that it came back if others were silent as long."""
+
+    def joined_again(silence_s: float) -> bool:
+        random = np.random.default_rng(8)
+        made = [piece(0.0, 40, np.zeros(2), np.array([70.0, 0.0]))]  # until 195 s
+        made.append(piece(245.0, 40, np.array([FAR_M, 70.0 * 245.0]), np.array([0.0, -70.0])))
+        for k in range(1, 9):
+            place, velocity = np.array([0.0, 40_000.0 * k]), random.normal(0.0, 60.0, 2)
+            made += [piece(0.0, 40, place, velocity), piece(195.0 + silence_s, 40, place, velocity)]
+        return [0, 1] in stitch(smooth(made, MOTION), EVEN, LONGEST_S)
+
+    assert joined_again(50.0)
+    assert not joined_again(100.0)
+    assert not joined_again(6.0)

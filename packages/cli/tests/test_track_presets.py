@@ -35,6 +35,13 @@ def polygon(k: int, speed: float, times: Any) -> Any:
     return np.column_stack([np.interp(times, at - at[0], corners[:, axis]) for axis in (0, 1)])
 
 
+def formation(k: int, speed: float, times: Any) -> Any:
+    """Three pairs on courses of `course`: one of each goes round the other at 300 m."""
+    around = 0.01 * np.asarray(times)
+    beside = (k % 2) * 300.0 * np.column_stack([np.cos(around), np.sin(around)])
+    return course(2 * (k // 2), speed, times) + beside
+
+
 def flying(
     every_s: float, speed: float, seconds: float = 120.0, begin: float = 0.0, drop: float = 0.1, way: Any = course
 ) -> list[str]:
@@ -113,6 +120,19 @@ def test_recordings_that_were_filled_up_with_straight_lines_are_one_track_around
         if len(picture["tracks"]) == 6
     ]
     assert np.median(off) < 2.0 * SIGMA_M
+
+
+def test_those_that_fly_together_are_told_apart_by_how_they_were_found_to_move(tmp_path: Path) -> None:
+    lines = flying(5.0, 90.0, 900.0, way=formation)
+    summary, pictures = run(tmp_path, lines)
+    assert summary["tracks"] == 6
+    names: list[list[int]] = [[] for _ in range(6)]
+    for picture in pictures[20:880]:
+        for k in range(6):
+            place = formation(k, 90.0, [picture["t"]])[0]
+            names[k].append(min(picture["tracks"], key=lambda row: math.dist(row[1:3], place))[0])
+    kept = [max(map(one.count, set(one))) / len(one) for one in names]
+    assert min(kept) > 0.9, kept
 
 
 def test_a_crowd_a_few_lines_and_a_named_preset_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ What the tracker assumes of a class must hold for the wildest of it, or a track 
 would count for little beside the two about it. Which detection is of which target is known here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from summit_fusion.jipda.settings import Motion
-from summit_fusion.jipda.smooth import History, likelihood
+from summit_fusion.jipda.smooth import LEAST_CHANCE, History, likelihood
 
 SCALES: Final = tuple(4.0**power for power in range(-4, 2))
 """Of the noise of a manoeuvre as the class has it. The likelihood is flat: between two of these nothing is gained."""
@@ -38,3 +39,10 @@ def fitted(histories: Sequence[History], motion: Motion) -> Motion:
         for share in CRUISES
     ]
     return max([motion, *options], key=lambda option: likelihood(sample, option))
+
+
+def told(histories: Sequence[History], count: int, motion: Motion) -> float:
+    """Logarithm of the likelihood of all ``count`` detections of a recording, were these the targets: the first of each
+    and those that are of none may be anywhere, like those that nobody could foresee (`LEAST_CHANCE` a square metre)."""
+    free = count - sum(len(one.at) - 1 for one in histories)
+    return likelihood(histories, motion) + free * math.log(LEAST_CHANCE)

@@ -116,8 +116,9 @@ def _columns(histories: Sequence[History], longest: int) -> tuple[Floats, Floats
 def likelihood(histories: Sequence[History], motion: Motion) -> float:
     """Logarithm of that of all detections but the first of each history. One that nobody could foresee counts no less
     than `LEAST_CHANCE`: it says nothing of the others."""
-    members = sorted(histories, key=lambda one: -len(one.at))
-    return forward(members, np.array([len(one.at) for one in members]), motion)[1]
+    lengths = np.array([len(one.at) for one in histories], np.int64)
+    groups = _groups(lengths.tolist())
+    return sum((forward([histories[row] for row in rows], lengths[rows], motion)[1] for rows in groups), 0.0)
 
 
 def forward(histories: Sequence[History], lengths: Ints, motion: Motion) -> tuple[States, float]:
@@ -226,9 +227,9 @@ def between(earlier: States, later: States, before: Floats, after: Floats, motio
     mean = (mean + gain @ off)[..., 0]
     cov = cov + gain @ (later.cov[:, None] - foreseen) @ gain.mT
     joint = earlier.chance[:, :, None] * switches(before + after, motion) * np.exp(fit)
-    joint *= (later.chance / np.maximum(joint.sum(1), LEAST_CHANCE))[:, None]
+    joint *= (later.chance / joint.sum(1))[:, None]  # no model is quite excluded, so no sum is 0
     chance = joint.sum(2)
-    weight = joint / np.maximum(chance, LEAST_CHANCE)[:, :, None]
+    weight = joint / chance[:, :, None]
     return States(*matched(weight, mean, cov), chance)
 
 

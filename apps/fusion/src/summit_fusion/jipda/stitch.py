@@ -4,7 +4,8 @@ The white acceleration of the tracker says after a minute that a target may be a
 its velocity is an Ornstein-Uhlenbeck process (Uhlenbeck and Ornstein, "On the theory of the Brownian motion", Physical
 Review 36, 1930): as fast as the targets of the recording are, held for a while, shorter by those that circle. Which end
 goes on with which beginning is the question of the tracker's association, asked once for all of them; the marginals
-answer it, so what has rivals, or may as well be new, stays apart.
+answer it, so what has rivals, or may as well be new, stays apart. How long targets of the recording are silent, and how
+many come back, follows from the same marginals and goes into them again.
 """
 
 import math
@@ -30,6 +31,8 @@ TRIES: Final = 5
 BOUNDS: Final = (0.05, 0.95)
 """Of the share that comes back and of the share that is new, which follow from each other."""
 LIKELY: Final = 0.5
+OCTAVES: Final = 7
+"""Of silences, down from the longest; the recording says how often each, and one silence more is spread over all."""
 FASTEST: Final = 6.0
 """Root mean squares of a component of the velocity."""
 
@@ -126,17 +129,23 @@ def stitch(pieces: Sequence[Smoothed], drift: Drift, longest_s: float) -> list[l
     ends = Ends.joined([Ends.of(one, np.array([-1])) for one in pieces])
     tail, head = _candidates(ends, begins, FASTEST * drift.speed_mps, longest_s)
     silence = begins.at[head] - ends.at[tail]
+    octave = np.minimum(np.log2(longest_s / silence), OCTAVES - 1.0).astype(np.int64)
     fit = drift.density(ends[tail], begins[head]) - _new(begins, drift.speed_mps)[head, None]
-    odds = np.exp(np.clip(fit, -50.0, 50.0)) @ drift.weight / (silence * math.log(longest_s))
+    odds = np.exp(np.clip(fit, -50.0, 50.0)) @ drift.weight / (silence * math.log(2.0))
     start, back, fresh = np.searchsorted(tail, np.arange(len(pieces) + 1)), COMES_BACK, 1.0
+    often = np.full(OCTAVES, 1.0 / OCTAVES)
     for _ in range(TRIES):
         gone = np.full(len(pieces), 1.0 - back)
-        share, gone, new = associate(start, head, back / fresh * odds, gone, len(pieces))
+        share, gone, new = associate(start, head, back / fresh * often[octave] * odds, gone, len(pieces))
         back, fresh = (float(np.clip(part.mean(), *BOUNDS)) for part in (1.0 - gone, new))
+        often = (np.bincount(octave, share, OCTAVES) + 1.0 / OCTAVES) / (share.sum() + 1.0)
     sure = share > LIKELY
-    heir = dict(zip(tail[sure].tolist(), head[sure].tolist(), strict=True))
+    return _chains(dict(zip(tail[sure].tolist(), head[sure].tolist(), strict=True)), len(pieces))
+
+
+def _chains(heir: dict[int, int], count: int) -> list[list[int]]:
     chains = []
-    for first in sorted(set(range(len(pieces))) - set(heir.values())):
+    for first in sorted(set(range(count)) - set(heir.values())):
         chain = [first]
         while chain[-1] in heir:
             chain.append(heir[chain[-1]])

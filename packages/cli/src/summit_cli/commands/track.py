@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from summit_cli.assumptions import Assumptions
     from summit_cli.detections import Detection, Scenario
 
+T = TypeVar("T")
 SHOWN_EVERY_S = 1.0
 NEAR_ZERO_S = 3600.0
 LONGEST_S = 14 * 86_400.0
@@ -42,15 +43,20 @@ class Tally:
 
     def clock(self, work: Callable[[], object]) -> None:
         """Do it and add what it took as one scan."""
+        self.spend(partial(self.note, work))
+
+    def note(self, work: Callable[[], object]) -> None:
+        """Do a scan that is part of what is spent, and add how long it took."""
         began = time.perf_counter()
-        self.spend(work)
+        work()
         self.scan_ms.append(1000.0 * (time.perf_counter() - began))
 
-    def spend(self, work: Callable[[], object]) -> None:
+    def spend(self, work: Callable[[], T]) -> T:
         """Do it and add what it took, of no scan."""
         cpu = time.process_time()
-        work()
+        made = work()
         self.cpu_s += time.process_time() - cpu
+        return made
 
     def as_dict(self) -> dict[str, int | float | str | None]:
         ordered = sorted(self.scan_ms)
@@ -256,23 +262,34 @@ def _track_whole(
 ) -> None:
     import numpy as np
     from summit_fusion.jipda import JipdaTracker
-    from summit_fusion.jipda.surveillance import sought
     from summit_fusion.jipda.warm import warm
 
     from summit_cli.detections import line_of, scans
     from summit_cli.reports import reports
-    from summit_cli.smoothing import Recording
+    from summit_cli.smoothing import Recording, likelier
 
     warm()
     every_s, settings = assumed.every_s, assumed.settings
-    longest_s = max((every_s or {}).values(), default=0.0)
-    tracker = JipdaTracker(settings if every_s is None else sought(settings, longest_s))
-    recording = Recording(tracker, settings.motion, settings.forget_s, longest_s / 2.0)
+    taken = []
     for scan, refused in scans(found, scenario) if every_s is None else reports(found, scenario, every_s):
         tally.rejected += refused
         tally.detections += len(scan.z)
-        tally.clock(partial(recording.step, scan))
-    tally.spend(recording.smooth)
+        taken.append(scan)
+
+    def take(recording: Recording) -> None:
+        for scan in taken:
+            tally.note(partial(recording.step, scan))
+        recording.settle()
+
+    def made() -> Recording:
+        if every_s is None:
+            take(recording := Recording(JipdaTracker(settings), settings.motion, settings.forget_s, 0.0))
+        else:
+            recording = likelier(take, settings, max(every_s.values(), default=0.0))
+        recording.smooth()
+        return recording
+
+    recording = tally.spend(made)
     begin, end = _period(found, scenario)
     for estimate in recording.pictures(np.arange(begin + 0.5, end, SHOWN_EVERY_S)):
         tally.tracks.update(estimate.id.tolist())
