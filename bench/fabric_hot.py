@@ -17,15 +17,16 @@ from typing import TypeVar
 from report import Bar, finish, machine
 from summit_core import wire
 from summit_core.bus.consumer import Delivery
+from summit_core.model import AnyObservation
 from summit_fabric import accounts
 from summit_fabric.accounts import Ledger
 from summit_fabric.decoded import Batch
 from summit_fabric.entities import absorb
 from summit_fabric.held import Held
-from summit_fabric.judge import Verdict, judge_into, judge_plain
+from summit_fabric.judge import judge_all
 from summit_fabric.rows import copied
 from summit_fabric.store import entries_of
-from summit_fabric.worker import encoded_in_parts, input_of, partitioned
+from summit_fabric.worker import encoded_in_parts, partitioned
 
 SOURCES = 500
 BAR_US = 16.0
@@ -80,15 +81,14 @@ def measure(observations: int, rounds: int) -> dict[str, float]:
     deliveries = [message(number, now) for number in range(observations)]
     costs = Costs(observations, rounds)
 
-    def judge() -> Verdict:
-        verdict = Verdict()
+    def judge() -> list[AnyObservation]:
         for delivery in deliveries:
             delivery._words = None  # as it comes: not read yet
-            if not judge_plain(delivery.subject, delivery.data, delivery.moment, verdict):
-                judge_into(input_of(delivery), verdict)
-        return verdict
+        found = judge_all(deliveries)
+        assert found is not None, "one of them needs a closer look"
+        return found[0]
 
-    accepted = costs.of("judge", judge).accepted
+    accepted = costs.of("judge", judge)
     groups = costs.of("partition", lambda: list(partitioned(accepted)))
     parts = costs.of("encode", lambda: [part for _, group in groups for part in encoded_in_parts(group)])
     costs.of("decode (only what another process wrote)", lambda: [wire.decode_batch(data) for data, _ in parts])

@@ -32,3 +32,18 @@ def test_the_oldest_make_way_where_a_reader_lags(monkeypatch: pytest.MonkeyPatch
         decoded.remember(data, made)
     kept = [decoded.read(data) is made for data, made in batches]
     assert kept == [False, True, True]
+
+
+def test_batches_that_differ_only_in_their_middle_are_not_taken_for_each_other() -> None:
+    one, other, last = (batch(number)[1] for number in range(3))
+    first = Batch([*one.observations * 2, *last.observations * 2], [None] * 4)
+    second = Batch([*one.observations, *other.observations, *last.observations * 2], [None] * 4)
+    texts = [wire.encode_batch(each.observations) for each in (first, second)]
+    decoded = Decoded()
+    decoded.remember(texts[0], first)
+    decoded.pass_over(texts[1])
+    assert [list(decoded.read(text).observations) for text in texts] == [
+        list(first.observations),
+        list(second.observations),
+    ]
+    assert decoded.held == len(first.observations)

@@ -1,7 +1,7 @@
 """The judge never raises, whatever the bytes; the same message gives the same dead letters."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
 import msgspec
@@ -16,10 +16,11 @@ from summit_core.bus.subjects import partition
 from summit_core.ids import derived_id
 from summit_core.model import AnyObservation, DeadLetter, Measurement
 from summit_fabric.decoded import Batch, cell_of
-from summit_fabric.judge import Door, Input, Verdict, door_of, judge
+from summit_fabric.judge import Door, Input, Verdict, door_of, judge, judge_all, judge_into
 from summit_fabric.worker import BYTES_A_MESSAGE, encoded_in_parts, input_of, partitioned
 
-NOW = datetime.now(UTC)
+NOW = (now := datetime.now(UTC)).replace(microsecond=now.microsecond // 1000 * 1000)
+EAST = timezone(timedelta(hours=2))
 good = partial(good_at, observed_at=NOW.isoformat())
 """As old as what is received, however long the tests before took."""
 telemetry = partial(telemetry_at, observed_at=NOW.isoformat())
@@ -76,6 +77,75 @@ def test_a_device_speaks_only_as_itself_and_is_charged_for_what_it_sends() -> No
     assert verdict_on(telemetry("d1"), "devices.d1.telemetry").accepted[0].source == "d1"
     refused = verdict_on(telemetry("innocent"), "devices.d1.telemetry").refused[0]
     assert (refused.code, refused.source) == ("source_mismatch", "d1")
+
+
+MQTT = b"NATS/1.0\r\nNmqtt-Pub:1\r\n\r\n"
+sent = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from([derived_id(NOW, "x"), derived_id(NOW, "x").upper(), "no uuid", None]),
+        "observed_at": st.sampled_from(
+            [NOW, NOW - timedelta(days=1), NOW + timedelta(seconds=1), NOW.astimezone(EAST)]
+        ).map(datetime.isoformat)
+        | st.sampled_from(["1980-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "now"]),
+        "source": st.sampled_from(["d", "other", "d 1", ""]),
+        "label": st.sampled_from(["plain", "ünï", "\0"]),
+        "cov_m2": st.sampled_from([[[4.0, 0.0], [0.0, 4.0]], [[4.0, 9.0], [9.0, 4.0]]]),
+        "organisation": st.sampled_from(["oxfam"]),
+        "lat": st.sampled_from([39.5, 99.0, float("nan")]),
+    },
+)
+
+
+def delivered(number: int, fields: dict[str, object], subject: str, header: bytes) -> Delivery:
+    body = {"source": "d", "observed_at": NOW.isoformat(), "lat": 39.8, "lon": -121.4, "category": "drone"} | fields
+    at_ns = int(NOW.timestamp() * 1000) * 1_000_000
+    reply = f"$JS.ACK.INGEST.c.1.{number}.{number}.{at_ns}.0"
+    return Delivery(subject, json.dumps(body).encode(), reply, header)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            sent,
+            st.sampled_from(
+                ["devices.d.telemetry", "observations.position", "observations.position.d", "devices.d.x.y"]
+            ),
+            st.sampled_from([b"", MQTT]),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_judged_all_at_once_they_are_what_they_are_one_by_one(
+    messages: list[tuple[dict[str, object], str, bytes]],
+) -> None:
+    deliveries = [delivered(number, *message) for number, message in enumerate(messages, start=1)]
+    one_by_one = Verdict()
+    for delivery in deliveries:
+        judge_into(input_of(delivery), one_by_one)
+    found = judge_all(deliveries)
+    if found is None:
+        assert one_by_one.refused or any(one.organisation for one in one_by_one.accepted)
+    else:
+        assert found == (one_by_one.accepted, sum(delivery.header != b"" for delivery in deliveries))
+        assert not one_by_one.refused
+
+
+@pytest.mark.parametrize(
+    ("subject", "data", "header"),
+    [
+        ("devices.d.status", b'{"status":"online"}', b""),
+        ("observations.banana.d", b"{}", b""),
+        ("observations.position", b"[{}]", b""),
+        ("observations.batch", b"\x90", b"NATS/1.0\r\nSummit-Door: http\r\n\r\n"),
+        ("devices.d.telemetry", b'{"source":"d","label":"\xff"}', b""),
+        ("devices.d.telemetry", b"[" * 100_000, b""),
+        ("devices.d.telemetry", b" " * wire.MAX_MESSAGE_BYTES + b"{}", b""),
+    ],
+)
+def test_what_needs_a_closer_look_is_not_judged_with_others(subject: str, data: bytes, header: bytes) -> None:
+    assert judge_all([Delivery(subject, data, REPLY, header)]) is None
 
 
 def test_the_door_is_told_by_headers() -> None:

@@ -26,7 +26,7 @@ class Taking:
         self.may_write = asyncio.Event()
         self.broken = False
 
-    def take(self, batches: Iterable[Batch], *, more: bool) -> dict[str, Held]:
+    def take(self, batches: Iterable[Batch], *, waiting: int) -> dict[str, Held]:
         self.taken += [int(one.source) for batch in batches for one in batch.observations]
         return {}
 
@@ -37,7 +37,7 @@ class Taking:
 
     async def observations(self, deliveries: list[Delivery]) -> None:
         found = [wire.decode_batch(delivery.data) for delivery in deliveries]
-        await self.show(self.take([Batch(one, [None] * len(one)) for one in found], more=False))
+        await self.show(self.take([Batch(one, [None] * len(one)) for one in found], waiting=0))
 
 
 def batch(number: int) -> Batch:

@@ -5,6 +5,7 @@ import time
 from itertools import pairwise
 
 from summit_core.bus import Bus, Delivery, Outgoing, consume
+from summit_core.bus.consumer import GATHER_AT_MOST_S
 from summit_core.bus.streams import INGEST
 from summit_core.observability.health import HealthMonitor
 
@@ -13,6 +14,28 @@ GATHER_S = 0.2
 
 def _numbered(first: int, end: int) -> list[Outgoing]:
     return [Outgoing("observations.report", b"%d" % number) for number in range(first, end)]
+
+
+async def test_it_gathers_on_while_more_is_to_come_but_not_for_ever(nats_url: str) -> None:
+    bus = await Bus.connect(nats_url, name="gather")
+    await bus.ensure_streams()
+    came: asyncio.Queue[float] = asyncio.Queue()
+
+    async def take(_: list[Delivery]) -> None:
+        came.put_nowait(time.monotonic())
+
+    steps = {"gather_s": GATHER_AT_MOST_S / 10, "gather_while": lambda: True}
+    reading = asyncio.create_task(consume(bus, INGEST, "gather", take, HealthMonitor(), batch=500, **steps))
+    try:
+        async with asyncio.timeout(10):
+            await bus.publish("observations.report", b"0")
+            first = await came.get()
+            await bus.publish("observations.report", b"1")
+            assert await came.get() - first > 0.95 * GATHER_AT_MOST_S
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await bus.close()
 
 
 async def test_the_first_comes_at_once_and_the_others_together(nats_url: str) -> None:

@@ -1,5 +1,7 @@
 """The protocol parser: whatever the pieces, the same frames; whatever the input, frames or a clear error."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,3 +129,19 @@ def test_addresses_are_read_and_their_secrets_never_shown() -> None:
         with pytest.raises(InputError) as caught:
             servers(wrong)
         assert "s3cret" not in caught.value.detail
+
+
+@given(
+    st.sampled_from(["", "_.hash.", "hub.hash."]),
+    st.tuples(st.integers(1, 10**6), st.integers(1, 2**60), st.integers(1, 2**60)),
+    st.integers(10**18, 10**19 - 1),
+    st.integers(0, 10**18 - 1),
+)
+def test_a_stored_message_says_when_it_was_stored_whichever_form_its_reply_subject_has(
+    domain: str, counts: tuple[int, int, int], at_ns: int, pending: int
+) -> None:
+    words = [*map(str, counts), str(at_ns), str(pending), *(["x" * 8] if domain else [])]
+    message = Message("s", b"", f"$JS.ACK.{domain}STREAM.consumer.{'.'.join(words)}")
+    assert (message.seq, message.pending) == (counts[1], pending)
+    assert message.moment == datetime.fromtimestamp(at_ns // 1_000_000 / 1000, UTC)
+    assert abs(message.timestamp - message.moment) <= timedelta(milliseconds=1)

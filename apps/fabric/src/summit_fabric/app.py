@@ -49,7 +49,7 @@ from summit_fabric.settings import FabricSettings
 from summit_fabric.silence import TIMER as SILENCE
 from summit_fabric.silence import Silence
 from summit_fabric.store import Store
-from summit_fabric.worker import GATHER_S, PACE_S, STATUSES, VALIDATOR, Recorder, Validator
+from summit_fabric.worker import GATHER_S, PACE_S, RECORDER, STATUSES, VALIDATOR, Recorder, Validator
 from summit_fabric.world.endpoints import world_router
 from summit_fabric.world.service import WorldService
 from summit_fabric.world.store import WorldStore
@@ -63,7 +63,7 @@ FILL = "fabric-fill"
 HELD_ELSEWHERE_BY = {
     INGEST: (VALIDATOR,),
     LINKS: (STATUSES, "fabric-links"),
-    OBSERVATIONS: ("fabric-recorder", "fabric-keeper", "fusion", "intelligence"),
+    OBSERVATIONS: (RECORDER, "fabric-keeper", "fusion", "intelligence"),
     DEADLETTERS: ("fabric-deadletters",),
     WORLD: ("fabric-world", "fabric-zones"),
     AUDIT: (AUDITOR,),
@@ -165,16 +165,12 @@ def _loops(
         name: str,
         handler: Handler,
         *,
-        subject: str = ">",
-        batch: int = 500,
         in_flight: int = 1,
         gather_s: float = 0.0,
     ) -> Loop:
         async def run() -> None:
             await bus.ensure_streams()
-            await consume(
-                bus, stream, name, handler, health, subject=subject, batch=batch, in_flight=in_flight, gather_s=gather_s
-            )
+            await consume(bus, stream, name, handler, health, in_flight=in_flight, gather_s=gather_s)
 
         return run
 
@@ -183,6 +179,16 @@ def _loops(
         await validator.resume()
         await consume(bus, INGEST, VALIDATOR, validator.handle, health, batch=1000, pace_s=PACE_S)
 
+    async def record() -> None:
+        await bus.ensure_streams()
+        await consume(
+            *(bus, OBSERVATIONS, RECORDER, recorder.observations, health),
+            batch=100,
+            in_flight=2,
+            gather_s=GATHER_S,
+            gather_while=recorder.much_to_come,
+        )
+
     async def room() -> None:
         await bus.ensure_streams()
         await keep_room(bus, HELD_ELSEWHERE_BY, health, ROOM)
@@ -190,9 +196,7 @@ def _loops(
     kept, owned = keeper.load, mirror.ready.wait  # whose a source is must be known
     names = {
         VALIDATOR: _after(owned, validate),
-        "fabric-recorder": consumer(
-            OBSERVATIONS, "fabric-recorder", recorder.observations, batch=100, in_flight=2, gather_s=GATHER_S
-        ),
+        RECORDER: record,
         "fabric-deadletters": consumer(DEADLETTERS, "fabric-deadletters", recorder.dead_letters),
         "fabric-keeper": _after(
             kept, consumer(OBSERVATIONS, "fabric-keeper", relay.deliveries, in_flight=64, gather_s=GATHER_S)

@@ -33,8 +33,10 @@ DENSE_FROM: Final = 4000
 often, and less often still when the processors have the observations themselves to deal with."""
 PACE_S: Final = 0.02
 BEHIND_S: Final = 0.25
+MANY_WAITING: Final = 5000
 BEHIND_PAUSE_S: Final = 2.0
-"""While what comes is so late, and more is waiting, to catch up is of more use than to show each step."""
+"""Once what comes is so late, or so much is waiting that it will be, and until nothing is waiting any more, to catch up
+is of more use than to show each step."""
 BUSY_S: Final = 0.1
 """After so long without observations there is nothing to save processors for: what waits is written."""
 TICK_S: Final = 1.0
@@ -83,11 +85,12 @@ class Keeper:
     async def observations(self, deliveries: list[Delivery]) -> None:
         """Take in batches, and return when what changed is written: acknowledged only then, so the writes are all that
         a crash can repeat."""
-        more = self._decoded.waiting > 0 or deliveries[-1].pending > 0
-        await self.show(self.take([batch for _, batch in read_batches(deliveries, self._decoded)], more=more))
+        waiting = self._decoded.waiting + deliveries[-1].pending
+        await self.show(self.take([batch for _, batch in read_batches(deliveries, self._decoded)], waiting=waiting))
 
-    def take(self, batches: Iterable[Batch], *, more: bool) -> dict[str, Held]:
-        """Take in batches; returns the entities that they touch, for :meth:`show`. ``more`` of them are waiting."""
+    def take(self, batches: Iterable[Batch], *, waiting: int) -> dict[str, Held]:
+        """Take in batches; returns the entities that they touch, for :meth:`show`. ``waiting``: how many messages are
+        behind them."""
         touched: dict[str, Held] = {}
         for batch in batches:
             self._taken += len(batch.observations)
@@ -95,10 +98,13 @@ class Keeper:
                 held = self._take(one)
                 if held is not None:
                     touched[one.source] = held
-        oldest = min((self._heard[source] for source in touched), default=None) if more else None
-        self._behind = oldest is not None and (self._clock.now() - oldest).total_seconds() > BEHIND_S
+        self._behind = waiting > 0 and (self._behind or waiting > MANY_WAITING or self._is_late(touched))
         self._taken_at = asyncio.get_running_loop().time()
         return touched
+
+    def _is_late(self, touched: Iterable[str]) -> bool:
+        oldest = min((self._heard[source] for source in touched), default=None)
+        return oldest is not None and (self._clock.now() - oldest).total_seconds() > BEHIND_S
 
     async def show(self, touched: dict[str, Held]) -> None:
         """Write what changed. Who was quiet is written at once; the others wait for :meth:`pace`, and hold up

@@ -23,7 +23,7 @@ MESSAGES_UNDERWAY: Final = 512
 class Taker(Protocol):
     """:class:`~summit_fabric.keeper.Keeper`."""
 
-    def take(self, batches: Iterable[Batch], *, more: bool) -> dict[str, Held]: ...
+    def take(self, batches: Iterable[Batch], *, waiting: int) -> dict[str, Held]: ...
 
     async def show(self, touched: dict[str, Held]) -> None: ...
 
@@ -45,7 +45,7 @@ class Relay:
             return
         if list(sequences) != list(range(self._last + 1, self._last + 1 + len(batches))):
             return  # something lies between, or it was stored before: it comes in order from the durable
-        touched = self._keeper.take(batches, more=self._decoded.waiting > 0)
+        touched = self._keeper.take(batches, waiting=self._decoded.waiting)
         task = asyncio.create_task(self._keeper.show(touched))
         self._underway |= dict.fromkeys(sequences, task)
         self._last = sequences[-1]

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -18,7 +19,7 @@ from summit_core.observability.metrics import ACCEPTED, RECEIVED, REJECTED
 
 from summit_fabric.claims import ORGANISATION, settle
 from summit_fabric.decoded import Batch, Decoded, cell_of
-from summit_fabric.judge import Door, Input, Verdict, door_of, judge_into, judge_plain
+from summit_fabric.judge import Door, Input, Verdict, door_of, judge_all, judge_into
 from summit_fabric.resume import THROUGH, published_unacknowledged
 from summit_fabric.rows import storable
 from summit_fabric.store import Store
@@ -29,18 +30,22 @@ PassOn = Callable[[Sequence[int], Sequence[Batch]], None]
 
 VALIDATOR: Final = "fabric-validator"
 STATUSES: Final = "fabric-statuses"
+RECORDER: Final = "fabric-recorder"
 OBSERVATIONS_A_MESSAGE: Final = 1000
 BYTES_A_MESSAGE: Final = 900_000
 OBSERVATIONS_A_TRANSACTION: Final = 10_000
 GATHER_S: Final = 0.03
 """A transaction costs as much as some hundred observations, so a few wait a moment for more."""
+MUCH: Final = 1000
+WORTH_A_TRANSACTION: Final = 8000
+"""While so many messages wait to be judged, so many observations are let gather: each transaction writes the account of
+each of its sources."""
 PACE_S: Final = 0.001
 """Two or three single messages of a thousand devices cost little more than one, all the way to the console."""
 AT_A_STRETCH: Final = 250
 """Messages judged before the others have their turn: a millisecond or two."""
 SUBJECTS_A_BATCH: Final = 16
 A_FEW: Final = 32
-BY_MQTT: Final = b"NATS/1.0\r\nNmqtt-Pub:"
 UNREADABLE = CounterMetric("summit_unreadable_messages_total", "Internal messages that could not be read", ["stream"])
 
 
@@ -62,22 +67,10 @@ class Validator:
     async def handle(self, deliveries: list[Delivery]) -> None:
         verdict = Verdict()
         good: Counter[Door] = Counter()
-        for number, delivery in enumerate(deliveries, start=1):
-            if number % AT_A_STRETCH == 0:
+        for start in range(0, len(deliveries), AT_A_STRETCH):
+            if start:
                 await asyncio.sleep(0)  # the recorder talks with the database meanwhile
-            by_mqtt = delivery.header.startswith(BY_MQTT)
-            plain = (by_mqtt or not delivery.header) and judge_plain(
-                delivery.subject, delivery.data, delivery.moment, verdict
-            )
-            if plain and self._owners.alone and verdict.accepted[-1].organisation is None:
-                good["mqtt" if by_mqtt else "nats"] += 1
-                continue
-            before = len(verdict.accepted) - plain, len(verdict.refused)
-            message = input_of(delivery)
-            if not plain:
-                judge_into(message, verdict)
-            self._settle(delivery, message, verdict, before)
-            good[message.door] += len(verdict.accepted) - before[0]
+            self._judge(deliveries[start : start + AT_A_STRETCH], verdict, good)
         last, self._decoded.waiting = deliveries[-1].seq, deliveries[-1].pending
         left = self._unpublished(verdict.accepted)
         # By how much is left: after a crash a part of what is left may not go by the name of one that the broker knows.
@@ -103,6 +96,25 @@ class Validator:
             self._settle(delivery, message, verdict, before)
         await self._bus.publish_many([_buried(one) for one in verdict.refused])
         _count(Counter(), verdict.refused)
+
+    def _judge(self, deliveries: list[Delivery], verdict: Verdict, good: Counter[Door]) -> None:
+        """All at once; what holds that up is looked for by halves."""
+        found = judge_all(deliveries) if self._owners.alone else None
+        if found is not None:
+            observations, by_mqtt = found
+            verdict.accepted += observations
+            good["mqtt"] += by_mqtt
+            good["nats"] += len(observations) - by_mqtt
+        elif len(deliveries) > 1 and self._owners.alone:
+            middle = len(deliveries) // 2
+            self._judge(deliveries[:middle], verdict, good)
+            self._judge(deliveries[middle:], verdict, good)
+        else:
+            for delivery in deliveries:
+                message, before = input_of(delivery), (len(verdict.accepted), len(verdict.refused))
+                judge_into(message, verdict)
+                self._settle(delivery, message, verdict, before)
+                good[message.door] += len(verdict.accepted) - before[0]
 
     def _settle(self, delivery: Delivery, message: Input, verdict: Verdict, start: tuple[int, int]) -> None:
         """Nothing to do in an installation of one organisation."""
@@ -145,6 +157,10 @@ class Recorder:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
 
+    def much_to_come(self) -> bool:
+        """A transaction that is begun a moment later is larger, and of those each account is written once."""
+        return self._decoded.waiting > MUCH and self._decoded.held < WORTH_A_TRANSACTION
+
     async def dead_letters(self, deliveries: list[Delivery]) -> None:
         letters = []
         for delivery in deliveries:
@@ -174,7 +190,7 @@ def partitioned(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, B
     groups: dict[tuple[int | str, str], tuple[list[AnyObservation], list[int | None]]] = {}
     for one in observations:
         cell = cell_of(one)
-        key = _key(one, cell)
+        key = _key(cell, wire.kind_of(one))
         group = groups.get(key)
         if group is None:
             group = groups[key] = ([], [])
@@ -182,7 +198,7 @@ def partitioned(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, B
         group[1].append(cell)
     if len(groups) > SUBJECTS_A_BATCH:
         few = {key for key, (members, _) in groups.items() if len(members) < A_FEW and key[0] != NOWHERE}
-        yield from _mixed([one for one in observations if _key(one, cell_of(one)) in few])
+        yield from _mixed([one for one in observations if _key(cell_of(one), wire.kind_of(one)) in few])
         groups = {key: group for key, group in groups.items() if key not in few}
     for key, group in groups.items():
         yield validated(*key), Batch(*group)
@@ -195,9 +211,10 @@ def _mixed(observations: Sequence[AnyObservation]) -> Iterator[tuple[str, Batch]
         yield validated(MIXED, kind), Batch(members, [cell_of(one) for one in members])
 
 
-def _key(observation: AnyObservation, cell: int | None) -> tuple[int | str, str]:
-    """Where a batch that holds it belongs, and its kind."""
-    return NOWHERE if cell is None else partition(cell), wire.kind_of(observation)
+@lru_cache(maxsize=65_536)
+def _key(cell: int | None, kind: str) -> tuple[int | str, str]:
+    """Where a batch that holds an observation belongs, and its kind."""
+    return NOWHERE if cell is None else partition(cell), kind
 
 
 def encoded_in_parts(batch: Batch) -> Iterator[tuple[bytes, Batch]]:

@@ -94,4 +94,5 @@ def ellipse(
 
 def cell(lat: float, lon: float, resolution: int = H3_RESOLUTION) -> int:
     """The H3 cell of a position, as the 64-bit number that PostgreSQL stores (always below 2**63)."""
-    return int(h3.latlng_to_cell(lat, lon, resolution))
+    found: int = h3.latlng_to_cell(lat, lon, resolution)
+    return found

@@ -8,7 +8,7 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeVar
@@ -28,6 +28,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 Media = Literal["json", "msgpack"]
 
 T = TypeVar("T")
+Reader = Callable[[bytes], AnyObservation]
 _Decoder = msgspec.json.Decoder[AnyObservation] | msgspec.msgpack.Decoder[AnyObservation]
 
 _encoder = msgspec.json.Encoder()
@@ -67,6 +68,11 @@ def kind_of(observation: AnyObservation) -> str:
 def encode(value: object) -> bytes:
     """Any model object as JSON bytes."""
     return _encoder.encode(value)
+
+
+def encode_lines(values: Sequence[object]) -> bytes:
+    """As :func:`encode`, each followed by a line feed, which JSON has nowhere within."""
+    return _encoder.encode_lines(values)
 
 
 def decode(data: bytes, type_: type[T]) -> T:
@@ -153,6 +159,12 @@ def decode_observations(data: bytes, *, now: datetime) -> list[AnyObservation]:
             _check_finite(observation)
         _stamp(observation, b"" if observation.id else _batch_encoder.encode(observation), now)
     return observations
+
+
+def reader_of(kind: str) -> Reader | None:
+    """What reads an observation of a kind from JSON and checks its types, no more; None when there is no such kind."""
+    decoder = _decoders.get(("json", kind))
+    return None if decoder is None else decoder.decode
 
 
 def split(data: bytes, media: Media = "json") -> list[bytes]:

@@ -32,6 +32,7 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 MANY: Final = 50
 DENSE_S: Final = 0.005
 """After so many at once the next will be many as well: a moment's wait makes them one batch instead of several."""
+GATHER_AT_MOST_S: Final = 0.2
 _COMPLETE: Final = re.compile("batch|maxbytes", re.IGNORECASE)
 
 
@@ -51,6 +52,7 @@ async def consume(
     batch: int = 500,
     in_flight: int = 1,
     gather_s: float = 0.0,
+    gather_while: Callable[[], bool] = lambda: False,
     pace_s: float = 0.0,
     after: int | None = None,
 ) -> None:
@@ -60,7 +62,8 @@ async def consume(
     ``subject`` may be several filters; a durable that exists takes over the new ones. ``in_flight`` batches may be in
     the handler at once: they are started and acknowledged in order, so one can wait while the next is prepared. When
     the handler raises, nothing of its batch and of those behind it is acknowledged, and those behind it are called off;
-    the next run starts at the first unacknowledged one. ``gather_s`` and ``pace_s`` as for :func:`pull`.
+    the next run starts at the first unacknowledged one. ``gather_s``, ``gather_while`` and ``pace_s`` as for
+    :func:`pull`.
     """
     filters = None if subject == ">" else [subject] if isinstance(subject, str) else list(subject)
     config = ConsumerConfig(
@@ -74,7 +77,7 @@ async def consume(
     await bus.settled()
     await bus.jetstream.add_consumer(stream, config)
     await _take_back_unacknowledged(bus, stream, durable, after)
-    batches = pull(bus, stream, durable, batch=batch, gather_s=gather_s, pace_s=pace_s)
+    batches = pull(bus, stream, durable, batch=batch, gather_s=gather_s, gather_while=gather_while, pace_s=pace_s)
     async with aclosing(batches), _Lane(bus, durable, handler, in_flight) as lane:
         async for deliveries in batches:
             if deliveries:
@@ -145,14 +148,22 @@ async def _take_back_unacknowledged(bus: Bus, stream: str, durable: str, after: 
 
 
 async def pull(
-    bus: Bus, stream: str, consumer: str, *, batch: int, gather_s: float = 0.0, pace_s: float = 0.0
+    bus: Bus,
+    stream: str,
+    consumer: str,
+    *,
+    batch: int,
+    gather_s: float = 0.0,
+    gather_while: Callable[[], bool] = lambda: False,
+    pace_s: float = 0.0,
 ) -> AsyncGenerator[list[Delivery], None]:
     """Batches of what is there; an empty one at the start and every ``EXPIRES_S`` seconds, as a sign of life.
 
     Without ``gather_s`` each message comes as soon as it is stored. With it, the first one after a silence does, and
     then so much is let gather before it is asked for: at a thousand messages a second to several readers most of the
-    work of the broker, and of a reader, is to be woken for each single one. ``pace_s`` does so on a small scale, for
-    who has to be quick: messages are on their way all the time, and batches begin at least so far apart.
+    work of the broker, and of a reader, is to be woken for each single one. It may gather on ``gather_while`` much more
+    is to come, in steps of ``gather_s``, up to ``GATHER_AT_MOST_S``. ``pace_s`` does so on a small scale, for who has
+    to be quick: messages are on their way all the time, and batches begin at least so far apart.
     """
     subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
     requests = (_Gathering if gather_s else _Requests)(bus.connection, subject, batch)
@@ -170,7 +181,7 @@ async def pull(
             yield deliveries
             if gather_s:
                 behind = bool(deliveries) and deliveries[-1].pending >= batch  # as much as can be has gathered already
-                await asyncio.sleep(gather_s if deliveries and not behind else 0.0)
+                await _let_gather(gather_s if deliveries and not behind else 0.0, gather_while)
                 requests.renew()
             elif len(deliveries) > MANY:
                 await asyncio.sleep(0.0 if deliveries[-1].pending >= batch else DENSE_S)
@@ -179,6 +190,14 @@ async def pull(
             await requests.news(consumer)
     finally:
         requests.close()
+
+
+async def _let_gather(seconds: float, more: Callable[[], bool]) -> None:
+    await asyncio.sleep(seconds)
+    waited = seconds
+    while seconds and waited < GATHER_AT_MOST_S and more():
+        await asyncio.sleep(seconds)
+        waited += seconds
 
 
 class _Requests:

@@ -43,8 +43,10 @@ class Message(msgspec.Struct, gc=False):
     @property
     def moment(self) -> datetime:
         """``timestamp`` to the millisecond, for whoever reads that of every message: most share it with the last."""
-        at = self.reply.rsplit(".", 2)[1]
-        return _millisecond((at if len(at) == _NANOSECONDS else self._where[3])[:-6])
+        reply = self.reply
+        start = reply.rfind(".") - _NANOSECONDS
+        plain = start > 0 and reply[start - 1] == "."  # else a domain is named, and another word stands last
+        return _millisecond(reply[start : start + 13] if plain else self._where[3][:-6])
 
     @property
     def pending(self) -> int:

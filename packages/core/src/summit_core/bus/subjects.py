@@ -15,15 +15,15 @@ BATCH_HEADERS: Final = {"Summit-Door": "http", "Content-Type": "application/msgp
 NOWHERE: Final = "none"
 MIXED: Final = "mixed"
 PARTITION_RESOLUTION: Final = 3
-_RESOLUTION_BITS: Final = 0xF << 52
-_FINER_DIGITS: Final = (1 << 3 * (15 - PARTITION_RESOLUTION)) - 1
+_CLEARED: Final = ~(0xF << 52)
+_SET: Final = PARTITION_RESOLUTION << 52 | (1 << 3 * (15 - PARTITION_RESOLUTION)) - 1
 
 Kind = Literal["position", "bearing", "hotspot", "detection", "measurement", "report", "telemetry"]
 
 
 def partition(cell: int) -> int:
     """The ancestor at ``PARTITION_RESOLUTION`` of a finer H3 cell: its resolution set, the finer digits all 7."""
-    return cell & ~_RESOLUTION_BITS | PARTITION_RESOLUTION << 52 | _FINER_DIGITS
+    return cell & _CLEARED | _SET
 
 
 def validated(where: int | str, kind: str) -> str:
