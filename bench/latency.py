@@ -25,7 +25,7 @@ import asyncpg
 import report
 from console import Arrival, Console
 from devices import Fleet
-from engine import INBOX, Engine, frame
+from engine import INBOX, REFUSED, Engine, RefusedError, frame
 from flight import Flight, paced
 from report import Bar
 from system import System, running
@@ -69,9 +69,11 @@ def raw(url: str, rate: float, seconds: float, pipe: Connection) -> None:
             tail = data[1 - len(mark) :]
 
         def forget() -> None:
-            publisher.socket.recv(1 << 18)
+            if REFUSED in (answer := publisher.socket.recv(1 << 18)):
+                raise RefusedError(answer.decode(errors="replace"))  # it will never be pushed
 
         paced(rate, seconds, send, {consumer.socket: take, publisher.socket: forget})
+        consumer.socket.settimeout(WAIT_S)
         while len(latencies) < len(sent):
             take()
         publisher.request(f"$JS.API.STREAM.DELETE.{stream}")
