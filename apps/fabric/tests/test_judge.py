@@ -85,7 +85,13 @@ sent = st.fixed_dictionaries(
     optional={
         "id": st.sampled_from([derived_id(NOW, "x"), derived_id(NOW, "x").upper(), "no uuid", None]),
         "observed_at": st.sampled_from(
-            [NOW, NOW - timedelta(days=1), NOW + timedelta(seconds=1), NOW.astimezone(EAST)]
+            [
+                NOW,
+                NOW - timedelta(days=1),
+                NOW + timedelta(minutes=5),
+                NOW + timedelta(minutes=5, microseconds=1),
+                NOW.astimezone(EAST),
+            ]
         ).map(datetime.isoformat)
         | st.sampled_from(["1980-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "now"]),
         "source": st.sampled_from(["d", "other", "d 1", ""]),

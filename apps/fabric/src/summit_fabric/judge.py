@@ -102,11 +102,15 @@ def judge_all(deliveries: Sequence[Delivery]) -> tuple[list[AnyObservation], int
             if route.read is None or len(data) > wire.MAX_MESSAGE_BYTES:
                 return None
             one = route.read(data)
-            identifier, at = one.id, one.observed_at
+            at = one.observed_at
             usual = one.source == route.device and route.named and data.isascii()
             usual = usual and (type(one) is not Position or one.cov_m2 is None)
-            if usual and identifier is not None and at.tzinfo is UTC and wire.EARLIEST <= at <= now:
-                identifiers.append(identifier)
+            usual = usual and at.tzinfo is UTC and at >= wire.EARLIEST
+            if usual and (at <= now or at <= now + wire.MAX_CLOCK_AHEAD):
+                if one.id is None:
+                    force_setattr(one, "id", derived_id(at, data))
+                else:
+                    identifiers.append(one.id)
                 force_setattr(one, "received_at", now)
             else:
                 one = wire.decode_observation(data, now=now, kind=route.kind, source=route.device)
